@@ -1,0 +1,59 @@
+# Darkroom. `make help` lists the targets; the first use of any sets up what it needs.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# What `submit` takes: make submit DATASET=fashionTexture SOURCE=DIR SET="name=value …" NODES=2
+DATASET ?= fashionTexture
+SUBMIT := $(DATASET) $(if $(SOURCE),--source "$(SOURCE)") $(foreach one,$(SET),--set '$(one)') $(if $(NODES),--nodes $(NODES)) $(if $(PLAN),--plan)
+ON ?= local
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/.runs: pyproject.toml locks/laptop.txt
+	@tools/setup $(PYTHON) $(VENV) locks/laptop.txt
+	@touch $@
+
+$(VENV)/.develops: $(VENV)/.runs locks/dev.txt
+	@tools/setup $(PYTHON) $(VENV) locks/dev.txt
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.runs ## Install what running needs into .venv
+
+.PHONY: submit
+submit: $(VENV)/.runs ## Run a dataset to a verdict: DATASET=… [SOURCE=DIR] [SET="name=value"] [NODES=2] [PLAN=1]
+	@test "$(ON)" = local || { echo "ON=$(ON) is not known here; this version runs ON=local."; exit 2; }
+	@$(BIN)/darkroom submit $(SUBMIT)
+
+.PHONY: test
+test: $(VENV)/.develops ## Run the tests (everything that needs no root)
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.develops ## Check style, types, floors and locks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(VENV)/.develops ## Put the code into shape
+	$(BIN)/ruff check --fix-only --exit-zero .
+	$(BIN)/ruff format .
+
+.PHONY: locks
+locks: $(VENV)/.develops ## Resolve the locks anew
+	@tools/lock $(BIN)/uv
+
+.PHONY: backbones
+backbones: $(VENV)/.develops ## Write the shipped backbones anew
+	$(BIN)/python -m jobs.pretrain.filterbank
+
+.PHONY: wheel
+wheel: $(VENV)/.develops ## Build dist/*.whl
+	@$(BIN)/python -m hatchling build --target wheel
