@@ -1,0 +1,77 @@
+"""A store in memory: the product's own fake, and the fastest run of the contract.
+
+`snapshot` and `restore` copy the whole state, so that a test can go back to the moment after
+any call, which is what a kill -9 leaves behind.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from common.errors import AlreadyExists, NotFound, PreconditionFailed
+from common.store.base import IfMatch, Meta, Object, PutMode, check_key
+
+
+class MemoryStore:
+    """Objects in a dict; one lock makes each verb atomic."""
+
+    def __init__(self, objects: Mapping[str, Object] | None = None) -> None:
+        self._objects: dict[str, Object] = dict(objects or {})
+        self._versions = itertools.count(1 + max((int(one.etag[1:]) for one in self._objects.values()), default=0))
+        self._lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return "memory://"
+
+    def snapshot(self) -> dict[str, Object]:
+        """Return the whole state; objects are immutable, so this is a shallow copy."""
+        with self._lock:
+            return dict(self._objects)
+
+    def get(self, key: str) -> Object:
+        with self._lock:
+            return self._find(key)
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        return self.get(key).data[start : start + length]
+
+    def head(self, key: str) -> Meta:
+        found = self.get(key)
+        return Meta(key, len(found.data), found.etag)
+
+    def list(self, prefix: str) -> Iterator[Meta]:
+        state = self.snapshot()
+        for key in sorted(state):
+            if key.startswith(prefix):
+                yield Meta(key, len(state[key].data), state[key].etag)
+
+    def put(self, key: str, data: bytes, mode: PutMode = "overwrite") -> str:
+        check_key(key)
+        with self._lock:
+            held = self._objects.get(key)
+            if mode == "create" and held is not None:
+                raise AlreadyExists(f"{key} is already in {self.url}.")
+            if isinstance(mode, IfMatch) and (held is None or held.etag != mode.etag):
+                raise PreconditionFailed(f"{key} in {self.url} is not the version that was to be replaced.")
+            etag = f"v{next(self._versions)}"
+            self._objects[key] = Object(bytes(data), etag)
+            return etag
+
+    def upload(self, key: str, path: Path) -> str:
+        return self.put(key, path.read_bytes())
+
+    def download(self, key: str, path: Path) -> None:
+        path.write_bytes(self.get(key).data)
+
+    def delete(self, key: str) -> None:
+        with self._lock:
+            self._objects.pop(key, None)
+
+    def _find(self, key: str) -> Object:
+        if key not in self._objects:
+            raise NotFound(f"{key} is not in {self.url}.")
+        return self._objects[key]
