@@ -1,0 +1,57 @@
+"""Runs a single step's function over a store, as the harness would."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from common.artifact import Artifact, Draft, UnitReader
+from common.parameters import Values
+from common.progress import silent
+from common.records import Recipe, digest_of
+from common.stage import Work
+from common.store import Store
+from jobs.controller import graph
+
+
+def defaults(**changed: Any) -> Values:
+    """Return all settings at their defaults, with some changed (`split_ratio` for `split.ratio`)."""
+    values = {parameter.name: parameter.default for parameter in graph.load().parameters}
+    return Values({**values, **{name.replace("_", ".", 1): value for name, value in changed.items()}})
+
+
+def run_step(
+    store: Store,
+    name: str,
+    inputs: Mapping[str, Artifact] | None = None,
+    values: Values | None = None,
+    unit: UnitReader | None = None,
+    locator: str = "",
+    threads: int = 1,
+) -> Artifact:
+    """Run a step's function and commit what it wrote; returns the artifact."""
+    given = dict(inputs or {})
+    settings = values or defaults()
+    recipe = Recipe(
+        step=name,
+        parameters=dict(settings),
+        inputs={**{key: one.manifest.digest for key, one in given.items()}, "unit": unit.unit.digest if unit else ""},
+        code="",
+    )
+    draft = Draft(store, recipe)
+    said: list[str] = []
+    work = Work(settings, given, draft, silent, threads, locator, unit, said.append)
+    room = importlib.import_module(f"jobs.{name.partition('/')[0]}.stage")
+    room.STEPS[name](work)
+    return Artifact(store, draft.commit())
+
+
+def commit(store: Store, step: str, parts: Mapping[str, bytes], info: Mapping[str, Any] | None = None) -> Artifact:
+    """Commit an artifact with given parts."""
+    sums = {name: digest_of(data.hex()) for name, data in parts.items()}
+    draft = Draft(store, Recipe(step=step, parameters={"parts": sums, "info": dict(info or {})}, inputs={}, code=""))
+    for name, data in parts.items():
+        draft.write(name, data)
+    draft.info |= dict(info or {})
+    return Artifact(store, draft.commit())
