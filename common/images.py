@@ -1,0 +1,192 @@
+"""Pictures: safe decoding, orientation, and the one definition of preprocessing.
+
+Every stage that turns bytes into pixels, or pixels into a network's input, does it here, so
+that training, evaluation and serving cannot drift apart. What a model expects is written in
+its card (`Preprocessing`) and applied by `preprocess`, nowhere else.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from common.errors import BadInput
+from common.records import Value
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Pixels = NDArray[np.uint8]
+    Tensor = NDArray[np.float32]
+
+# The formats that Pillow may try; EPS, PDF, FITS and the like are never opened.
+EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tif"}
+FORMATS = tuple(EXTENSIONS)
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a picture may be, checked before it is decoded."""
+
+    max_bytes: int = 20 * 1024 * 1024
+    max_pixels: int = 50_000_000
+    max_side: int = 16_384
+    min_side: int = 8
+
+
+class Preprocessing(Value, frozen=True, kw_only=True):
+    """How a picture becomes a network's input: size, then colour order, then (x * scale - mean) / std.
+
+    `fit`: "cover" resizes the short side to `resolution` and cuts the middle; "letterbox"
+    resizes the long side and pads with `pad` (0-255); "stretch" ignores the aspect.
+    `mean` and `std` have one entry for each channel, in the network's order.
+    """
+
+    resolution: int
+    fit: Literal["cover", "letterbox", "stretch"] = "cover"
+    pad: int = 114
+    colour: Literal["RGB", "BGR"] = "RGB"
+    scale: float = 1.0 / 255.0
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def at(self, resolution: int) -> Preprocessing:
+        """Return the same at another resolution (0: unchanged)."""
+        return msgspec.structs.replace(self, resolution=resolution) if resolution else self
+
+
+def image_id(data: bytes) -> str:
+    """Return a picture's identity: the sha256 (hex) of its bytes."""
+    return sha256(data).hexdigest()
+
+
+def decode(data: bytes, limits: Limits | None = None) -> Pixels:
+    """Decode the first frame, upright, as RGB uint8 of shape (height, width, 3).
+
+    Transparency is laid over white. Raises BadInput with the reason in a few words.
+    """
+    return decode_with_format(data, limits)[0]
+
+
+def decode_with_format(data: bytes, limits: Limits | None = None) -> tuple[Pixels, str]:
+    """Decode as `decode` does, and return the format's name as well. Raises BadInput."""
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    bounds = limits or Limits()
+    if not data:
+        raise BadInput("the file is empty")
+    if len(data) > bounds.max_bytes:
+        raise BadInput(f"{len(data)} bytes, more than {bounds.max_bytes}")
+    with warnings.catch_warnings():
+        # Everything that Pillow only warns of (a bomb, broken EXIF) is decided by our own limits.
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                _check_size(image.size, bounds)
+                name = str(image.format)
+                upright = ImageOps.exif_transpose(image)
+                return np.asarray(_to_rgb(upright), dtype=np.uint8), name
+        except (OSError, ValueError, SyntaxError, EOFError, MemoryError, OverflowError, Image.DecompressionBombError) as error:
+            raise BadInput(f"cannot be decoded ({_words(error)})") from error
+
+
+def preprocess(image: Pixels, how: Preprocessing) -> Tensor:
+    """Turn RGB uint8 (H, W, 3) into a network's input, float32 (3, resolution, resolution)."""
+    import numpy as np
+
+    fitted = _FITS[how.fit](image, how.resolution, how.pad).astype(np.float32)
+    ordered = fitted if how.colour == "RGB" else fitted[:, :, ::-1]
+    mean, std = np.asarray(how.mean, np.float32), np.asarray(how.std, np.float32)
+    scaled = (ordered * np.float32(how.scale) - mean) / std
+    return np.ascontiguousarray(scaled.transpose(2, 0, 1))
+
+
+def resize(image: Pixels, width: int, height: int) -> Pixels:
+    """Resize to width x height: by area where it shrinks, linearly where it grows."""
+    import cv2
+    import numpy as np
+
+    shrinks = width * height < image.shape[0] * image.shape[1]
+    size = (max(1, width), max(1, height))
+    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(resized, np.uint8)
+
+
+def thumbnail(image: Pixels, side: int, quality: int = 70) -> bytes:
+    """Return a JPEG whose long side is at most `side` pixels."""
+    from PIL import Image
+
+    picture = Image.fromarray(image)
+    picture.thumbnail((side, side))
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def _check_size(size: tuple[int, int], bounds: Limits) -> None:
+    width, height = size
+    if width * height > bounds.max_pixels or max(size) > bounds.max_side:
+        raise BadInput(f"{width} x {height} pixels, more than {bounds.max_pixels} in all or {bounds.max_side} a side")
+    if min(size) < bounds.min_side:
+        raise BadInput(f"{width} x {height} pixels, a side is under {bounds.min_side}")
+
+
+def _to_rgb(image: Any) -> Any:
+    """Convert any of Pillow's modes to RGB; 16-bit greys are scaled, alpha is laid over white."""
+    from PIL import Image
+
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        return _scale_to_8_bits(image).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        layers = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert("RGB")
+    return image.convert("RGB")
+
+
+def _scale_to_8_bits(image: Any) -> Any:
+    import numpy as np
+    from PIL import Image
+
+    values = np.asarray(image, dtype=np.float64)
+    top = 65535.0 if values.max(initial=0) > 255 else 255.0
+    return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8))
+
+
+def _cover(image: Pixels, side: int, _: int) -> Pixels:
+    height, width = image.shape[:2]
+    ratio = side / min(height, width)
+    resized = resize(image, max(side, round(width * ratio)), max(side, round(height * ratio)))
+    top, left = (resized.shape[0] - side) // 2, (resized.shape[1] - side) // 2
+    return resized[top : top + side, left : left + side]
+
+
+def _letterbox(image: Pixels, side: int, pad: int) -> Pixels:
+    import numpy as np
+
+    height, width = image.shape[:2]
+    ratio = side / max(height, width)
+    resized = resize(image, min(side, max(1, round(width * ratio))), min(side, max(1, round(height * ratio))))
+    canvas = np.full((side, side, 3), pad, np.uint8)
+    top, left = (side - resized.shape[0]) // 2, (side - resized.shape[1]) // 2
+    canvas[top : top + resized.shape[0], left : left + resized.shape[1]] = resized
+    return canvas
+
+
+def _stretch(image: Pixels, side: int, _: int) -> Pixels:
+    return resize(image, side, side)
+
+
+_FITS = {"cover": _cover, "letterbox": _letterbox, "stretch": _stretch}
+
+
+def _words(error: BaseException) -> str:
+    text = str(error).partition("<")[0].strip() or type(error).__name__
+    return text[:120]

@@ -1,0 +1,300 @@
+"""Parameters: how they are declared, read, checked, overridden and explained.
+
+Each stage room declares its own in `spec.py`. A person sees one flat list of names; a name of
+the original system works as an alias. All errors of one reading come at once, each with the
+file and line, because fixing them one by one is what people hate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from common.errors import BadParameters, did_you_mean
+
+MAX_FILE_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One setting. `unit` is for people; `low` and `high` are inclusive and also hold for list entries."""
+
+    name: str
+    kind: str
+    default: Any
+    help: str
+    unit: str = ""
+    aliases: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Given:
+    """A value that a person wrote, and where."""
+
+    name: str
+    value: Any
+    where: str
+
+
+class Values(Mapping[str, Any]):
+    """Resolved settings, with typed reading."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def text(self, name: str) -> str:
+        return str(self._values[name])
+
+    def integer(self, name: str) -> int:
+        return int(self._values[name])
+
+    def number(self, name: str) -> float:
+        return float(self._values[name])
+
+    def flag(self, name: str) -> bool:
+        return bool(self._values[name])
+
+    def numbers(self, name: str) -> tuple[float, ...]:
+        return tuple(float(value) for value in self._values[name])
+
+    def counts(self, name: str) -> dict[str, int]:
+        return {str(label): int(count) for label, count in self._values[name].items()}
+
+    def only(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return the named settings, in order of name."""
+        return {name: self._values[name] for name in sorted(names)}
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """All settings of a dataset and where each came from ("default" or a place a person wrote)."""
+
+    values: Values
+    origins: Mapping[str, str]
+
+
+@dataclass
+class _Errors:
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, where: str, message: str) -> None:
+        self.lines.append(f"{where}: {message}")
+
+    def raise_if_any(self) -> None:
+        if self.lines:
+            raise BadParameters("\n".join(self.lines))
+
+
+Check = Callable[[Values], list[str]]
+
+
+def resolve(declared: Iterable[Parameter], given: Iterable[Given], checks: Iterable[Check] = ()) -> Resolved:
+    """Return defaults overridden by what was given, later over earlier.
+
+    `checks` look at the settings as a whole; each returns what is wrong, in sentences.
+
+    Raises:
+        BadParameters: unknown names (with the nearest known one), wrong types, values out of range; all at once.
+    """
+    by_name = {parameter.name: parameter for parameter in declared}
+    by_alias = {alias: parameter for parameter in by_name.values() for alias in parameter.aliases}
+    values = {name: parameter.default for name, parameter in by_name.items()}
+    origins = dict.fromkeys(by_name, "default")
+    errors = _Errors()
+    for one in given:
+        parameter = by_name.get(one.name) or by_alias.get(one.name)
+        if parameter is None:
+            known = did_you_mean(one.name, [*by_name, *by_alias])
+            errors.add(one.where, f"there is no parameter {one.name!r}.{known} `darkroom parameters` lists all.")
+            continue
+        try:
+            values[parameter.name] = check(parameter, one.value)
+        except ValueError as error:
+            errors.add(one.where, f"{one.name} = {one.value!r}: {error}")
+        origins[parameter.name] = one.where
+    resolved = Resolved(Values(values), origins)
+    errors.lines += [message for check_all in checks for message in check_all(resolved.values)]
+    errors.raise_if_any()
+    return resolved
+
+
+def check(parameter: Parameter, value: Any) -> Any:
+    """Return the value in the parameter's type. Raises ValueError with what is expected."""
+    read: Callable[[Parameter, Any], Any] = _KINDS[parameter.kind]
+    return read(parameter, value)
+
+
+def _number(parameter: Parameter, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("expected a number.")  # noqa: TRY004 - check() promises one kind of error
+    try:
+        number = float(value)
+    except ValueError:
+        raise ValueError("expected a number.") from None
+    low, high = parameter.low, parameter.high
+    if not math.isfinite(number) or (low is not None and number < low) or (high is not None and number > high):
+        raise ValueError(f"must be {_range(parameter)}.")
+    return number
+
+
+def _integer(parameter: Parameter, value: Any) -> int:
+    number = _number(parameter, value)
+    if not number.is_integer():
+        raise ValueError("expected a whole number.")
+    return int(number)
+
+
+def _flag(_: Parameter, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    raise ValueError("expected true or false.")
+
+
+def _text(_: Parameter, value: Any) -> str:
+    if isinstance(value, bool | list | dict) or value is None:
+        raise ValueError("expected a text.")
+    return str(value)
+
+
+def _choice(parameter: Parameter, value: Any) -> str:
+    if value not in parameter.choices:
+        near = did_you_mean(str(value), parameter.choices)
+        raise ValueError(f"must be one of {', '.join(parameter.choices)}.{near}")
+    return str(value)
+
+
+def _numbers(parameter: Parameter, value: Any) -> list[float]:
+    if not isinstance(value, list) or not value:
+        raise ValueError("expected a list of numbers, such as [0.1, 1].")
+    return [_number(parameter, entry) for entry in value]
+
+
+def _counts(parameter: Parameter, value: Any) -> dict[str, int]:
+    if not isinstance(value, dict) or not value:
+        raise ValueError("expected names with counts, such as {dotted: 125, striped: 191}.")
+    return {str(name): _integer(parameter, count) for name, count in sorted(value.items(), key=lambda item: str(item[0]))}
+
+
+_KINDS: Mapping[str, Callable[[Parameter, Any], Any]] = {
+    "number": _number,
+    "integer": _integer,
+    "flag": _flag,
+    "text": _text,
+    "choice": _choice,
+    "numbers": _numbers,
+    "counts": _counts,
+}
+
+
+def _range(parameter: Parameter) -> str:
+    low, high = parameter.low, parameter.high
+    if low is None and high is None:
+        return "a finite number"
+    if low is not None and high is not None:
+        return f"from {low:g} to {high:g}"
+    return f"at least {low:g}" if low is not None else f"at most {high:g}"
+
+
+# --- reading what a person wrote ------------------------------------------------------------
+
+
+def read_assignments(assignments: Iterable[str], where: str) -> list[Given]:
+    """Read `name=value` texts; values are YAML, so lists and numbers look as in a dataset file.
+
+    Raises:
+        BadParameters: a text without `=`, or a value that is not YAML.
+    """
+    errors = _Errors()
+    given = []
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            errors.add(where, f"{text!r} is not name=value.")
+            continue
+        try:
+            given.append(Given(name.strip(), _plain(yaml.safe_load(value)), where))
+        except yaml.YAMLError:
+            errors.add(where, f"{name.strip()} = {value!r} cannot be read; quote it or check its brackets.")
+    errors.raise_if_any()
+    return given
+
+
+def read_file(path: Path, known: Iterable[str]) -> list[Given]:
+    """Read a dataset file: a YAML mapping, nested or with dotted names; aliases of `known` stay whole.
+
+    Raises:
+        BadParameters: not readable as such; with file and line.
+    """
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise BadParameters(f"{path}: has more than {MAX_FILE_BYTES} bytes; a dataset file is a page of settings.")
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise BadParameters(f"{path}:{line}: {error.problem or 'cannot be read as YAML'}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadParameters(f"{path}: cannot be read as YAML: {error}.") from error
+    if root is None:
+        return []
+    if not isinstance(root, yaml.MappingNode):
+        raise BadParameters(f"{path}:1: expected settings as `name: value` lines.")
+    return list(_flatten(root, "", path, set(known)))
+
+
+def _flatten(node: yaml.MappingNode, prefix: str, path: Path, known: set[str]) -> Iterator[Given]:
+    for key_node, value_node in node.value:
+        where = f"{path}:{key_node.start_mark.line + 1}"
+        name = f"{prefix}{key_node.value}"
+        nested = isinstance(value_node, yaml.MappingNode) and name not in known
+        if nested and any(other.startswith(f"{name}.") for other in known):
+            yield from _flatten(value_node, f"{name}.", path, known)
+        else:
+            yield Given(name, _construct(value_node, where), where)
+
+
+def _construct(node: yaml.Node, where: str) -> Any:
+    """Build plain values from a node; an alias may not repeat (a few bytes could mean gigabytes)."""
+    seen: set[int] = set()
+
+    def build(one: yaml.Node) -> Any:
+        if id(one) in seen and not isinstance(one, yaml.ScalarNode):
+            raise BadParameters(f"{where}: YAML aliases are not allowed here.")
+        seen.add(id(one))
+        if isinstance(one, yaml.SequenceNode):
+            return [build(entry) for entry in one.value]
+        if isinstance(one, yaml.MappingNode):
+            return {str(key.value): build(value) for key, value in one.value}
+        try:
+            return _plain(yaml.SafeLoader("").construct_object(one))
+        except (yaml.YAMLError, ValueError) as error:
+            raise BadParameters(f"{where}: cannot be read: {error}.") from error
+
+    return build(node)
+
+
+def _plain(value: Any) -> Any:
+    """Turn what YAML builds beyond JSON (dates) back into text."""
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
