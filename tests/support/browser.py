@@ -1,0 +1,43 @@
+"""A headless Chromium for pages: what the page becomes, and how it looks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+FLAGS = [
+    "--headless",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+]
+
+
+def _start(profile: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("there is no Chromium on this machine")
+    sandbox = ["--no-sandbox"] if os.getuid() == 0 else []
+    command = [program, *FLAGS, *sandbox, f"--user-data-dir={profile}", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def dom(page: Path, profile: Path) -> str:
+    """Return the page's elements after its scripts, if any, have run."""
+    return _start(profile, "--virtual-time-budget=2000", "--dump-dom", page.as_uri()).stdout
+
+
+def screenshot(page: Path, profile: Path, picture: Path, width: int, height: int) -> Path:
+    """Take a picture of the page."""
+    done = _start(profile, f"--window-size={width},{height}", f"--screenshot={picture}", page.as_uri())
+    assert picture.exists(), done.stderr
+    return picture

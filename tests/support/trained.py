@@ -1,0 +1,78 @@
+"""Artifacts from features on, made without pictures: well-separated classes in a plane of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from common import records
+from common.artifact import Artifact
+from common.dataset import IDS, LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, TRAIN, VECTORS, VERSION, Entry
+from common.model import CARD_FILE, MODEL_FILE
+from common.store import Store
+from common.tables import write_matrix, write_table
+from tests.support import networks
+from tests.support.rooms import commit
+
+CLASSES = ("bars", "rows", "spots")
+
+
+def entries(per_class: int = 20, per_group: int = 2, classes: Sequence[str] = CLASSES, *, test_share: float = 0.25) -> list[Entry]:
+    """Return kept rows, a share of each class's groups on the test side."""
+    found = []
+    for label in classes:
+        groups = per_class // per_group
+        for number in range(per_class):
+            group = number // per_group
+            side = TEST if group >= groups - max(1, round(groups * test_share)) else TRAIN
+            found.append(
+                Entry(
+                    id=f"{label}-{number:03d}",
+                    name=f"{label}/{number:03d}.png",
+                    label=label,
+                    source_label=label,
+                    group=f"{label}-g{group}",
+                    side=side,
+                    kept=True,
+                    reason="",
+                    first=1,
+                    licence="",
+                )
+            )
+    return found
+
+
+def version(store: Store, rows: list[Entry], scoring: str = TEST_SIDE) -> Artifact:
+    kept = [row for row in rows if row.kept]
+    classes = sorted({row.label for row in kept})
+    info = {
+        "classes": classes,
+        "scoring": scoring,
+        "warnings": ["Class 'bars' has only 2 groups."] if scoring == LEAVE_ONE_GROUP_OUT else [],
+        "groups": {label: len({row.group for row in kept if row.label == label}) for label in classes},
+        "sides": {
+            label: {side: sum(1 for row in kept if (row.label, row.side) == (label, side)) for side in (TRAIN, TEST)} for label in classes
+        },
+    }
+    return commit(store, "dedup/dataset", {VERSION: write_table(rows, Entry)}, info)
+
+
+def features(store: Store, rows: list[Entry], *, seed: int = 0, spread: float = 1.0) -> Artifact:
+    """Return vectors around one centre for each class, in one unit."""
+    random = np.random.default_rng(seed)
+    classes = sorted({row.source_label for row in rows})
+    centres = np.random.default_rng(99).normal(0, 2, (len(classes), networks.DIMENSION))
+    matrix = np.stack([centres[classes.index(row.source_label)] + random.normal(0, spread, networks.DIMENSION) for row in rows])
+    parts = {VECTORS: write_matrix(matrix.astype(np.float32)), IDS: records.canonical([row.id for row in rows])}
+    single = commit(store, "featurize", parts)
+    from common.artifact import seal
+    from common.records import Recipe
+
+    whole = Recipe(step="featurize", parameters={"seed": seed, "spread": spread}, inputs={"x": single.manifest.digest}, code="")
+    return Artifact(store, seal(store, whole, [("shard-0", single.manifest)], "w"))
+
+
+def backbone(store: Store, name: str = "tiny") -> Artifact:
+    data = networks.backbone()
+    return commit(store, "refine", {MODEL_FILE: data, CARD_FILE: records.encode(networks.card(data, name=name))})

@@ -1,0 +1,52 @@
+"""Whole runs in memory: the real driver, launcher and stages, without processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.records import Run
+from common.store import Store
+from jobs.controller import graph, runs, settings, submission
+from jobs.controller.drive import Drive
+from jobs.controller.inprocess import spawn_in
+from jobs.controller.processes import ProcessLauncher, Spawn
+from jobs.controller.runs import Known
+from jobs.controller.site import Site
+
+# A run that is small in every dimension.
+SMALL = (
+    "refine.backbone=gabor-layout",
+    "train.cValues=[0.1,1]",
+    "train.folds=2",
+    "evaluate.resamples=100",
+    "gate.resamples=100",
+    "scrape.shardPictures=8",
+)
+
+
+def request(store: Store, source: Path | str, sets: Sequence[str] = SMALL, dataset: str = "mine", nodes: int = 1) -> Run:
+    """Submit without driving; returns the run."""
+    steps = graph.load()
+    resolved = settings.read(steps, dataset, sets, str(source))
+    return submission.create(store, submission.prepare(store, steps, dataset, resolved), nodes)
+
+
+def drive(store: Store, run: Run, spawn: Spawn | None = None) -> Known:
+    """Drive a run to its end in this process."""
+    launcher = ProcessLauncher(slots=run.nodes, spawn=spawn or spawn_in(store))
+    try:
+        Drive(store, launcher, run, Site())()
+    finally:
+        launcher.close()
+    return runs.read(store, run.run)
+
+
+def submit(store: Store, source: Path | str, sets: Sequence[str] = SMALL, dataset: str = "mine", nodes: int = 1) -> Known:
+    """Run a request to its end in this process."""
+    return drive(store, request(store, source, sets, dataset, nodes))
+
+
+def digests(known: Known) -> dict[str, str]:
+    """Return each step's content digest."""
+    return {step: record.ref.digest for step, record in known.records.items() if record.ref}
