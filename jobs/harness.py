@@ -1,0 +1,257 @@
+"""Runs one step in a pod or process; everything around the work that is the same for all stages.
+
+Two processes: the *worker* reads the plan, checks the inputs, calls the stage's function and
+commits what it wrote; its *parent* carries log and progress to the store, forwards SIGTERM, and
+survives whatever the worker dies of. Both end when the process that started them does (a pipe
+that closes), so a killed controller leaves no worker behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from common import artifact, log, records
+from common.artifact import Draft
+from common.code import code_digest
+from common.errors import BadInput, Damaged, DarkroomError, ExitCode, OtherCode
+from common.parameters import Values
+from common.progress import Reporter, Throttled, silent
+from common.records import Failure, Manifest, Plan, Progress, Task
+from common.stage import Stage, StepFunction, Work
+from common.store import Store, open_from_environment
+
+# Where the environment names the pipes and files between controller, parent and worker.
+LIFELINE, PROGRESS = "DARKROOM_LIFELINE_FD", "DARKROOM_PROGRESS_FD"
+LAST_WORDS, THREADS, INDEX = "DARKROOM_LAST_WORDS", "DARKROOM_THREADS", "JOB_COMPLETION_INDEX"
+PROGRESS_EVERY_S = 1.0
+TERMINATED = 128 + signal.SIGTERM
+
+
+def main(arguments: list[str]) -> int:
+    """Run as parent, or with `--worker` as worker; return the exit code (design §2)."""
+    parser = argparse.ArgumentParser(prog="python -m jobs", description="Runs one index of one step of a run.")
+    parser.add_argument("stage", help="the stage's room, such as featurize")
+    parser.add_argument("--plan", required=True, help="the plan's key in the store")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    hold_lifeline(os.environ)
+    if options.worker:
+        return _work(options.stage, options.plan)
+    return _oversee(arguments, options.plan)
+
+
+# --- the parent -----------------------------------------------------------------------------
+
+
+def hold_lifeline(environment: Mapping[str, str]) -> None:
+    """End this process when the other end of the lifeline pipe closes."""
+    if LIFELINE not in environment:
+        return
+    descriptor = int(environment[LIFELINE])
+
+    def wait() -> None:
+        with contextlib.suppress(OSError):
+            os.read(descriptor, 1)
+        os._exit(TERMINATED)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _oversee(arguments: list[str], plan_key: str) -> int:
+    """Start the worker, carry its words to the store, and end as it ended."""
+    store = open_from_environment(os.environ)
+    try:
+        plan = _read_plan(store, plan_key)
+    except DarkroomError as error:
+        print(error, flush=True)
+        leave_last_words(error, os.environ.get(LAST_WORDS))
+        return _code_of(error)
+    index = int(os.environ.get(INDEX, "0"))
+    shipper = log.Shipper(store, log.folder(plan.run, plan.step, index, secrets.token_hex(4)))
+    lifeline, ours = os.pipe()
+    progress, theirs = os.pipe()
+    environment = {**os.environ, LIFELINE: str(lifeline), PROGRESS: str(theirs)}
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "jobs", *arguments, "--worker"],
+        env=environment,
+        pass_fds=(lifeline, theirs),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    os.close(lifeline)
+    os.close(theirs)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda signum, _: worker.send_signal(signum))
+    place = f"runs/{plan.run}/progress/{plan.step.replace('/', '.')}/{index:05d}.json"
+    carrier = threading.Thread(target=_carry_progress, args=(store, place, progress), daemon=True)
+    carrier.start()
+    _carry_log(worker, shipper)
+    code = worker.wait()
+    carrier.join(timeout=5)
+    os.close(ours)
+    shipper.flush()
+    return code if code >= 0 else 128 - code
+
+
+def _carry_log(worker: subprocess.Popen[bytes], shipper: log.Shipper) -> None:
+    """Pass the worker's lines on until it closes them; a quiet worker's last line does not wait."""
+    assert worker.stdout is not None  # noqa: S101 - it was asked for as a pipe
+    done = threading.Event()
+
+    def tick() -> None:
+        while not done.wait(1.0):
+            with lock:
+                shipper.tick()
+
+    lock = threading.Lock()
+    ticker = threading.Thread(target=tick, daemon=True)
+    ticker.start()
+    for line in worker.stdout:
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+        with lock:
+            shipper.add(line)
+    done.set()
+    ticker.join()
+
+
+def _carry_progress(store: Store, place: str, descriptor: int) -> None:
+    """Keep the newest progress in the store; losing one is no harm."""
+    with os.fdopen(descriptor, "rb") as lines:
+        for line in lines:
+            with contextlib.suppress(DarkroomError, ValueError, TypeError):
+                store.put(place, records.encode(Progress(**json.loads(line))))
+
+
+def leave_last_words(error: BaseException, path: str | None) -> None:
+    """Tell the controller why this process ends; a pod's message may have 4 kB."""
+    if not path:
+        return
+    damaged = (error.step, error.key) if isinstance(error, Damaged) else None
+    words = Failure(error=type(error).__name__, message=str(error)[:2000], exit_code=_code_of(error), damaged=damaged)
+    with contextlib.suppress(OSError):
+        Path(path).write_bytes(records.encode(words))
+
+
+# --- the worker -----------------------------------------------------------------------------
+
+
+def _work(stage: str, plan_key: str) -> int:
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        run_task(open_from_environment(os.environ), stage, plan_key, int(os.environ.get(INDEX, "0")), _reporter())
+    except Exception as error:  # noqa: BLE001 - the outermost line of a stage: every surprise becomes an exit code
+        if isinstance(error, DarkroomError):
+            print(f"{type(error).__name__}: {error}", flush=True)
+        else:
+            traceback.print_exc()
+        leave_last_words(error, os.environ.get(LAST_WORDS))
+        return _code_of(error)
+    return ExitCode.DONE
+
+
+def run_task(store: Store, stage_name: str, plan_key: str, index: int, progress: Reporter) -> Manifest | None:
+    """Do one index of a plan: inputs verified, the stage's function called, its output committed.
+
+    Returns None where the artifact was there already. Raises what the work raises.
+    """
+    plan = _read_plan(store, plan_key)
+    if index >= len(plan.tasks):
+        raise BadInput(f"{plan_key} has {len(plan.tasks)} tasks; there is none with index {index}.")
+    task = plan.tasks[index]
+    stage = _stage(stage_name)
+    if code_digest(stage) != plan.code:
+        raise OtherCode(
+            f"This image of {stage_name} was built from other code than the plan was made for "
+            f"({code_digest(stage)[:12]}, wanted {plan.code[:12]}). Build the images again, or use a matching controller."
+        )
+    if not plan.repair and artifact.find_sound(store, plan.step, task.key) is not None:
+        return None
+    return _make(store, stage, plan, task, plan_key, progress)
+
+
+def _make(store: Store, stage: Stage, plan: Plan, task: Task, plan_key: str, progress: Reporter) -> Manifest:
+    started = time.monotonic()
+    inputs = {name: artifact.read_ref(store, ref) for name, ref in plan.inputs.items()}
+    draft = Draft(store, task.recipe)
+    work = Work(
+        parameters=Values(plan.parameters),
+        inputs=inputs,
+        out=draft,
+        progress=progress,
+        threads=int(os.environ.get(THREADS, "1")),
+        locator=plan.locator,
+        unit=inputs[plan.fan_out].unit(task.unit) if plan.fan_out else None,
+        log=_say,
+    )
+    _function(stage.name, plan.step)(work)
+    provenance = {
+        "host": socket.gethostname(),
+        "python": sys.version.split()[0],
+        "image": os.environ.get("DARKROOM_IMAGE", ""),
+        "run": plan.run,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    manifest = draft.commit(plan=plan_key, provenance=provenance, repair=plan.repair)
+    artifact.sweep(store, manifest)
+    return manifest
+
+
+def _read_plan(store: Store, key: str) -> Plan:
+    return records.decode(store.get(key).data, Plan, f"{store.url}/{key}")
+
+
+def _stage(name: str) -> Stage:
+    stage: Stage = importlib.import_module(f"jobs.{name}.spec").STAGE
+    return stage
+
+
+def _function(stage: str, step: str) -> StepFunction:
+    steps: Mapping[str, StepFunction] = importlib.import_module(f"jobs.{stage}.stage").STEPS
+    return steps[step]
+
+
+def _say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+def _reporter() -> Reporter:
+    """Return a reporter that writes to the parent's pipe, or nowhere."""
+    if PROGRESS not in os.environ:
+        return silent
+    pipe: IO[str] = os.fdopen(int(os.environ[PROGRESS]), "w", buffering=1)
+    started = time.monotonic()
+
+    def write(done: int, total: int, note: str = "") -> None:
+        elapsed = round(time.monotonic() - started, 3)
+        with contextlib.suppress(OSError):
+            pipe.write(json.dumps({"done": done, "total": total, "note": note, "elapsed_s": elapsed}) + "\n")
+
+    return Throttled(write, PROGRESS_EVERY_S)
+
+
+def _code_of(error: BaseException) -> int:
+    """Out of memory or a hiccup of the machine may pass; another surprise is a bug and stays one."""
+    if isinstance(error, DarkroomError):
+        return int(error.exit_code)
+    return int(ExitCode.RETRY if isinstance(error, MemoryError | OSError) else ExitCode.FINAL)
+
+
+def _terminate(signum: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + signum)

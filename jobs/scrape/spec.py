@@ -1,0 +1,76 @@
+"""What scrape is: an observation in three steps."""
+
+from common.parameters import Parameter, Values
+from common.stage import Input, Resources, Stage, Step
+
+RENDERED, DIGITS = "rendered", "digits"
+
+PARAMETERS = (
+    Parameter(
+        "source",
+        "text",
+        "",
+        "Where the pictures come from: a folder of class folders, `rendered` (fabric patterns drawn by Darkroom) or "
+        "`digits` (scikit-learn's handwritten digits). SOURCE= and --source set it.",
+    ),
+    Parameter(
+        "scrape.counts",
+        "counts",
+        {"dotted": 125, "leopard": 112, "striped": 191},
+        "Pictures to render for each class; the default is what the original's list held.",
+        unit="pictures",
+        low=1,
+        high=1_000_000,
+    ),
+    Parameter("scrape.seed", "integer", 0, "Seed of the renderer.", low=0, high=2**32 - 1),
+    Parameter(
+        "scrape.shardPictures",
+        "integer",
+        128,
+        "Pictures in a shard: the piece of work that is computed, kept and repeated as one.",
+        unit="pictures",
+        low=1,
+        high=10_000,
+    ),
+)
+
+
+def _listing(values: Values) -> tuple[str, ...]:
+    kind = values.text("source")
+    drawn = ("scrape.counts", "scrape.seed") if kind == RENDERED else ()
+    return ("scrape.shardPictures", *(("source",) if kind in (RENDERED, DIGITS) else ()), *drawn)
+
+
+STAGE = Stage(
+    name="scrape",
+    summary="look at the source, fetch what is new, make a snapshot",
+    steps=(
+        Step(
+            "scrape/list",
+            "list the source and find what is new",
+            inputs=(
+                Input("listing", "run/listing", optional=True),
+                Input("previous", "run/previous", optional=True),
+            ),
+            parameters=_listing,
+        ),
+        Step(
+            "scrape/fetch",
+            "fetch and check pictures, pack them into shards",
+            inputs=(Input("list", "scrape/list"),),
+            fan_out="list",
+        ),
+        Step(
+            "scrape/snapshot",
+            "make the snapshot's table",
+            inputs=(
+                Input("list", "scrape/list"),
+                Input("fetched", "scrape/fetch"),
+                Input("previous", "run/previous", optional=True),
+            ),
+        ),
+    ),
+    parameters=PARAMETERS,
+    values=("dataset", "folders", "images", "shards", "tables", "textures"),
+    resources=Resources(cpu="1", memory="1Gi"),
+)

@@ -1,0 +1,161 @@
+"""The work of scrape.
+
+`list` observes the source and cuts what no snapshot has seen into chunks; `fetch` turns a
+chunk into an image shard, with every refusal and its reason; `snapshot` writes the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from common import images, shards
+from common.artifact import UnitReader, make_unit
+from common.dataset import ROWS, Row, rows_of
+from common.errors import BadInput
+from common.folders import Listed
+from common.progress import track
+from common.records import Unit, Value, canonical
+from common.stage import StepFunction, Work
+from common.tables import write_table
+from jobs.scrape.rows import Fetched, advance
+from jobs.scrape.sources import Item, Source, open_source
+from jobs.scrape.spec import DIGITS, RENDERED
+
+# What figures say of where their pictures come from.
+WORDS = {"folder": "pictures from a folder", RENDERED: "rendered textures", DIGITS: "scikit-learn's digits"}
+LIST, CHUNK, OUTCOMES = "list.json", "chunk.json", "outcomes.json"
+
+
+class Chunk(Value, frozen=True, kw_only=True):
+    """Items to fetch as one shard."""
+
+    source: str
+    items: list[Item]
+
+
+def list_source(work: Work) -> None:
+    """List the source; content: all items, and one unit for each chunk of items not yet seen."""
+    kind, items = _observe(work)
+    seen = {row.token for row in _previous(work)[0]}
+    new = list({item.token: item for item in items if item.token not in seen}.values())
+    work.out.write(LIST, canonical(items))
+    size = work.parameters.integer("scrape.shardPictures")
+    for start in range(0, len(new), size):
+        chunk = Chunk(source=kind, items=new[start : start + size])
+        work.out.write_unit(f"chunk-{start // size:05d}", {CHUNK: canonical(chunk)})
+    work.out.info |= {"listed": len(items), "new": len(new), "items": len(items), "source": WORDS[kind]}
+
+
+def fetch_chunk(work: Work) -> None:
+    """Fetch and check one chunk; content: a shard of the good pictures, and each token's outcome."""
+    chunk = msgspec.json.decode(work.the_unit().read(CHUNK), type=Chunk)
+    source = open_source(chunk.source, work.locator)
+    pictures: dict[str, shards.Picture] = {}
+    outcomes = []
+    for item in track(chunk.items, work.progress, note="pictures"):
+        try:
+            picture = _fetch(source, item)
+        except BadInput as error:
+            outcomes.append(Fetched(token=item.token, id="", reason=str(error)))
+            work.log(f"{item.name}: {error}")
+            continue
+        pictures[picture.id] = picture
+        outcomes.append(Fetched(token=item.token, id=picture.id, reason=""))
+    work.out.write(OUTCOMES, canonical(outcomes))
+    for name, data in shards.pack(pictures.values()).items():
+        work.out.write(name, data)
+    work.out.info |= {"items": len(chunk.items), "pictures": len(pictures)}
+
+
+def make_snapshot(work: Work) -> None:
+    """Write the table of this snapshot; its units are the shards of all snapshots so far.
+
+    A look that found nothing new and nothing gone gives the previous snapshot again.
+    """
+    items = msgspec.json.decode(work.inputs["list"].read(LIST), type=list[Item])
+    fetched = work.inputs["fetched"].units
+    outcomes = [one for unit in fetched for one in msgspec.json.decode(unit.read(OUTCOMES), type=list[Fetched])]
+    before, number = _previous(work)
+    rows = advance(before, items, outcomes, number + 1)
+    _require_pictures(rows)
+    work.out.write(ROWS, write_table(rows, Row))
+    for unit in [*_previous_shards(work), *filter(None, map(_shard, fetched))]:
+        work.out.add_unit(unit)
+    work.out.info |= {"source": work.inputs["list"].info["source"], **_facts(rows, number if rows == before else number + 1)}
+
+
+STEPS: Mapping[str, StepFunction] = {
+    "scrape/list": list_source,
+    "scrape/fetch": fetch_chunk,
+    "scrape/snapshot": make_snapshot,
+}
+
+
+def _observe(work: Work) -> tuple[str, list[Item]]:
+    """Return the kind of the source and what it offers now."""
+    if "listing" in work.inputs:
+        from jobs.scrape.sources import folder
+
+        files = msgspec.json.decode(work.inputs["listing"].read("listing.json"), type=list[Listed])
+        return "folder", folder.items(files)
+    kind = work.parameters.text("source")
+    if kind == DIGITS:
+        from jobs.scrape.sources import digits
+
+        return kind, digits.items()
+    if kind == RENDERED:
+        from jobs.scrape.sources import fabrics
+
+        return kind, fabrics.items(work.parameters.counts("scrape.counts"), work.parameters.integer("scrape.seed"))
+    raise BadInput(f"There is no source {kind!r}.")
+
+
+def _previous(work: Work) -> tuple[list[Row], int]:
+    """Return the rows and the number of the snapshot before this one (none, 0)."""
+    if "previous" not in work.inputs:
+        return [], 0
+    previous = work.inputs["previous"]
+    return rows_of(previous), int(previous.info["snapshot"])
+
+
+def _fetch(source: Source, item: Item) -> shards.Picture:
+    """Fetch one item and check that it is a picture. Raises BadInput with the reason."""
+    data = source.fetch(item)
+    pixels, kind = images.decode_with_format(data)
+    height, width = pixels.shape[:2]
+    return shards.Picture(images.image_id(data), images.EXTENSIONS[kind], data, width, height)
+
+
+def _previous_shards(work: Work) -> list[Unit]:
+    return [unit.unit for unit in work.inputs["previous"].units] if "previous" in work.inputs else []
+
+
+def _shard(fetched: UnitReader) -> Unit | None:
+    """Return a fetched unit as a shard named by its content, or None if it holds no picture."""
+    if not shards.read_index(fetched):
+        return None
+    tar, index = fetched.part(shards.TAR), fetched.part(shards.INDEX)
+    return make_unit(f"shard-{tar.sha256[:16]}", (tar, index))
+
+
+def _require_pictures(rows: list[Row]) -> None:
+    bad = [row for row in rows if not row.id and not row.gone]
+    if rows and not any(row.id and not row.gone for row in rows):
+        reason = f" The first: {bad[0].name}: {bad[0].reason}." if bad else ""
+        raise BadInput(f"The source holds no usable picture; {len(bad)} were refused.{reason}")
+    if not rows:
+        raise BadInput("The source holds no pictures.")
+
+
+def _facts(rows: list[Row], number: int) -> dict[str, Any]:
+    there = [row for row in rows if not row.gone]
+    return {
+        "snapshot": number,
+        "items": len(there),
+        "pictures": sum(1 for row in there if row.id),
+        "failed": sum(1 for row in there if not row.id),
+        "classes": sorted({row.label for row in there}),
+    }

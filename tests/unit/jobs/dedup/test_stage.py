@@ -1,0 +1,80 @@
+"""The work of dedup over real shards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from common.artifact import Artifact, seal
+from common.dataset import LEAVE_ONE_GROUP_OUT, TEST_SIDE, entries_of
+from common.errors import BadInput
+from common.records import Edit, Recipe, canonical
+from common.store.memory import MemoryStore
+from tests.support.pictures import make_folder
+from tests.support.rooms import commit, defaults, run_step
+from tests.support.scraped import snapshot_of
+
+
+def version_of(store: MemoryStore, snapshot: Artifact, edits: list[Edit] | None = None, **changed: object) -> Artifact:
+    hashed = [(unit.name, run_step(store, "dedup/hash", {"snapshot": snapshot}, unit=unit).manifest) for unit in snapshot.units]
+    whole = Recipe(step="dedup/hash", parameters={}, inputs={"snapshot": snapshot.manifest.digest}, code="")
+    inputs = {"snapshot": snapshot, "hashes": Artifact(store, seal(store, whole, hashed, "w"))}
+    if edits:
+        inputs["edits"] = commit(store, "run/edits", {"edits.json": canonical(edits)})
+    return run_step(store, "dedup/dataset", inputs, defaults(**changed))
+
+
+def test_a_plain_folder_is_kept_whole_and_split_by_class(memory: MemoryStore, folder: Path) -> None:
+    version = version_of(memory, snapshot_of(memory, folder))
+    assert version.info["kept"] == 24
+    assert version.info["sides"] == {"bars": {"train": 9, "test": 3}, "rows": {"train": 9, "test": 3}}
+    assert (version.info["scoring"], version.info["warnings"]) == (TEST_SIDE, [])
+
+
+def test_few_groups_are_a_warning_and_are_scored_by_leaving_one_out(memory: MemoryStore, tmp_path: Path) -> None:
+    for label in ("bars", "rows"):
+        make_folder(tmp_path / label, {"g1": 4, "g2": 4, "g3": 4} if label == "bars" else dict.fromkeys(("a", "b", "c", "d", "e"), 3))
+    version = version_of(memory, snapshot_of(memory, tmp_path))
+    assert version.info["groups"] == {"bars": 3, "rows": 5}
+    assert version.info["scoring"] == LEAVE_ONE_GROUP_OUT
+    assert "Class 'bars' has only 3 groups" in version.info["warnings"][0]
+
+
+def test_one_group_of_a_class_is_an_error_that_names_it(memory: MemoryStore, tmp_path: Path) -> None:
+    make_folder(tmp_path / "bars", {"g1": 6})
+    make_folder(tmp_path, {"rows": 6})
+    with pytest.raises(BadInput, match=r"Class 'bars' has 1 group"):
+        version_of(memory, snapshot_of(memory, tmp_path))
+
+
+def test_one_class_is_an_error(memory: MemoryStore, folder: Path) -> None:
+    snapshot = snapshot_of(memory, folder)
+    relabels = [Edit(dataset="d", image=entry.id, action="label", label="bars") for entry in entries_of(version_of(memory, snapshot))]
+    with pytest.raises(BadInput, match="one class only"):
+        version_of(memory, snapshot, relabels)
+
+
+def test_edits_are_applied_and_move_nobody(memory: MemoryStore, folder: Path) -> None:
+    snapshot = snapshot_of(memory, folder)
+    before = entries_of(version_of(memory, snapshot))
+    words = [
+        Edit(dataset="d", image=before[0].id, action="label", label="rows"),
+        Edit(dataset="d", image=before[1].id, action="exclude"),
+    ]
+    after = entries_of(version_of(memory, snapshot, words))
+    assert [(entry.group, entry.side) for entry in after] == [(entry.group, entry.side) for entry in before]
+    assert (after[0].label, after[1].kept) == ("rows", False)
+
+
+def test_a_dedicated_test_list_is_the_test_side(memory: MemoryStore, folder: Path) -> None:
+    (folder / "dedicatedTestImages.tsv").write_text("bars\t0003.png\nrows\t0007.png\n")
+    version = version_of(memory, snapshot_of(memory, folder))
+    assert [entry.name for entry in entries_of(version) if entry.side == "test"] == ["bars/0003.png", "rows/0007.png"]
+    assert version.info["scoring"] == TEST_SIDE
+
+
+def test_a_dedicated_test_list_without_a_class_is_an_error(memory: MemoryStore, folder: Path) -> None:
+    (folder / "dedicatedTestImages.tsv").write_text("bars\t0003.png\n")
+    with pytest.raises(BadInput, match="'rows' has no picture on the test side"):
+        version_of(memory, snapshot_of(memory, folder))
