@@ -1,0 +1,1 @@
+"""Pretrain: makes the backbones that come with Darkroom."""

@@ -1,0 +1,1 @@
+"""Refine: prepare the backbone whose features the classifier sees."""
