@@ -1,0 +1,1 @@
+"""Featurize: one vector for each picture, shard by shard."""

@@ -1,0 +1,1 @@
+"""Gate: may the candidate replace the model that serves?"""

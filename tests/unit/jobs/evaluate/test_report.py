@@ -1,0 +1,110 @@
+"""The report: the verdict first, one offline file, and no name runs as code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from common import metrics
+from common.artifact import Artifact
+from common.dataset import TEST_SIDE, Entry
+from common.metrics import Figure, Scored
+from common.store.memory import MemoryStore
+from jobs.evaluate import report
+from jobs.evaluate.report import Page, Pictures
+from tests.support import networks, trained
+from tests.support.scraped import snapshot_of
+
+INJECTION = '<script>alert("x")</script><img src=x onerror=alert(1)>'
+
+
+def page(store: MemoryStore, snapshot: Artifact, entries: list[Entry], excluded: list[Entry] | None = None) -> Page:
+    classes = tuple(sorted({entry.label for entry in entries}))
+    random = np.random.default_rng(0)
+    truth = np.array([classes.index(entry.label) for entry in entries])
+    probabilities = random.dirichlet(np.ones(len(classes)), len(entries))
+    scored = Scored(truth, probabilities, np.arange(len(entries)))
+    return Page(
+        source="rendered textures",
+        scoring=TEST_SIDE,
+        card=networks.card(networks.backbone(), classes=classes, training={"c": 0.1}),
+        model_digest="d" * 64,
+        version=trained.version(store, entries).manifest,
+        trials=[{"c": 0.1, "classAverageAccuracy": 0.875}],
+        scored=scored,
+        summary=metrics.summarise(scored, 100),
+        entries=entries,
+        excluded=excluded or [],
+        pictures=Pictures(snapshot),
+    )
+
+
+@pytest.fixture
+def snapshot(memory: MemoryStore, folder: Path) -> Artifact:
+    return snapshot_of(memory, folder)
+
+
+def test_the_verdict_comes_first_and_says_where_its_pictures_are_from(memory: MemoryStore, snapshot: Artifact) -> None:
+    html = report.render(page(memory, snapshot, trained.entries())).decode()
+    heading = re.search(r"<body>\s*<h1>(.*?)</h1>", html, re.DOTALL)
+    assert heading is not None
+    assert re.match(
+        r"Right on \d+(\.\d)? % of 60 pictures \(rendered textures\) that training did not see; with 95 % confidence", heading[1]
+    )
+
+
+def test_the_page_needs_nothing_from_outside(memory: MemoryStore, snapshot: Artifact) -> None:
+    html = report.render(page(memory, snapshot, trained.entries())).decode()
+    assert "default-src 'none'" in html
+    assert not re.search(r"""(src|href)=["'](?!data:)""", html)
+    assert "<script" not in html
+
+
+def test_names_of_files_and_classes_are_escaped(memory: MemoryStore, snapshot: Artifact) -> None:
+    entries = [msgspec.structs.replace(entry, label=entry.label + INJECTION, name=INJECTION) for entry in trained.entries()]
+    excluded = [msgspec.structs.replace(entries[0], kept=False, reason=f"refused: {INJECTION}")]
+    html = report.render(page(memory, snapshot, entries, excluded)).decode()
+    assert "<script" not in html
+    assert "onerror=alert" in html.replace("&", "")  # it is there, as text
+    assert "<img src=x" not in html
+
+
+def test_errors_are_shown_as_pictures_the_surest_first(memory: MemoryStore, snapshot: Artifact, folder: Path) -> None:
+    from common.dataset import rows_of
+
+    ids = {row.name: row.id for row in rows_of(snapshot)}
+    entries = [
+        msgspec.structs.replace(entry, id=ids[name], name=name)
+        for entry, name in zip(trained.entries(per_class=12, classes=("bars", "rows")), sorted(ids), strict=True)
+    ]
+    made = page(memory, snapshot, entries)
+    html = report.render(made).decode()
+    wrong = int((made.scored.predicted != made.scored.truth).sum())
+    assert html.count("data:image/jpeg;base64,") == min(wrong, report.MOST_ERRORS)
+    shares = [float(found) for found in re.findall(r"taken for <span class=\"bad\">\w+</span>, ([\d.]+) %", html)]
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_what_was_left_out_is_listed_conflicts_first(memory: MemoryStore, snapshot: Artifact) -> None:
+    entries = trained.entries()
+    reasons = ["duplicate of a", "label conflict: the same picture is under a and b", "refused: cannot be decoded"]
+    excluded = [msgspec.structs.replace(entries[index], kept=False, reason=reason) for index, reason in enumerate(reasons)]
+    html = report.render(page(memory, snapshot, entries, excluded)).decode()
+    assert "Left out: 3" in html
+    assert html.index("label conflict") < html.index("duplicate of a") < html.index("refused: cannot")
+
+
+def test_a_picture_that_cannot_be_shown_leaves_a_gap(snapshot: Artifact) -> None:
+    assert Pictures(snapshot).thumbnail("no such picture") == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.9142, "91 %"), (0.996, "99.6 %"), (1.0, "100 %"), (0.0, "0 %"), (0.004, "0.4 %"), (0.5, "50 %")]
+)
+def test_shares_are_written_with_a_decimal_only_where_it_matters(value: float, text: str) -> None:
+    assert report.percent(value) == text
+    assert report.interval(Figure(value=value, low=value, high=value)) == f"{text} to {text}"
