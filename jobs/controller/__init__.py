@@ -1,0 +1,4 @@
+"""The top floor: turns specs into a graph, a graph into Jobs, and Jobs into a verdict.
+
+It imports the rooms' specs, never their work.
+"""

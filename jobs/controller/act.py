@@ -1,0 +1,290 @@
+"""What the commands do, without how they look."""
+
+from __future__ import annotations
+
+import platform
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from common import artifact, code, records
+from common.errors import BadInput, DarkroomError, NotFound, Refused, UnknownName, did_you_mean
+from common.records import Cancel, Plan, Run, StageRecord, State
+from common.store import IfMatch, Store
+from common.store.probe import probe
+from jobs.controller import explain as explaining
+from jobs.controller import graph, history, runs, settings, submission
+from jobs.controller.drive import Drive, now_text
+from jobs.controller.forecast import Forecast, Line
+from jobs.controller.processes import ProcessLauncher
+from jobs.controller.render import render
+from jobs.controller.runs import Known
+from jobs.controller.site import Site, default_nodes, this_machine
+from jobs.controller.view import open_view
+
+FOLLOW_EVERY_S = 1.0
+CANCEL_PATIENCE_S = 40.0
+
+
+def submit(store: Store, dataset: str, source: str, assignments: Sequence[str], nodes: int | None) -> Known:
+    """Run a request on this machine to its end, or follow the run that answers it already."""
+    steps = graph.load()
+    resolved = settings.read(steps, dataset, assignments, source)
+    prepared = submission.prepare(store, steps, dataset, resolved)
+    run, new = submission.attach_or_create(store, prepared, nodes or default_nodes())
+    if not new:
+        return follow(store, run.run)
+    return _drive(store, run)
+
+
+def resume(store: Store, known: Known) -> Known:
+    """Go on with a run that has not come to its end.
+
+    Raises:
+        Refused: the code has changed since; a new submit finds all that was finished.
+    """
+    if known.condition == runs.DONE:
+        return known
+    if known.condition == runs.RUNNING:
+        return follow(store, known.run.run)
+    if graph.load().code() != known.run.code:
+        raise Refused(
+            f"Darkroom's code has changed since {known.run.run} was submitted. Submit again: what did not change is found, not redone."
+        )
+    store.delete(runs.cancel_key(known.run.run))
+    for step, record in known.records.items():
+        if record.state != runs.DONE:
+            store.delete(runs.record_key(known.run.run, step))
+    return _drive(store, known.run)
+
+
+def _drive(store: Store, run: Run) -> Known:
+    steps = graph.load()
+    view = open_view(store, run.run, steps)
+    launcher = ProcessLauncher(slots=run.nodes)
+    drive = Drive(store, launcher, run, this_machine(store.url, run.nodes), steps, watch=view)
+    try:
+        with _cancel_on_interrupt(store, run.run):
+            drive()
+    finally:
+        launcher.close()
+        view.close()
+    return runs.read(store, run.run)
+
+
+@contextmanager
+def _cancel_on_interrupt(store: Store, run: str) -> Iterator[None]:
+    """Let Ctrl-C (or SIGTERM) cancel the run in order; a second one ends at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = threading.Event()
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        _ask_to_cancel(store, run, signal.Signals(number).name)
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def follow(store: Store, run: str) -> Known:
+    """Wait for a run that another process drives."""
+    while True:
+        known = runs.read(store, run)
+        if known.condition != runs.RUNNING:
+            return known
+        time.sleep(FOLLOW_EVERY_S)
+
+
+def forecast(store: Store, dataset: str, source: str, assignments: Sequence[str]) -> list[Line]:
+    """Say what a submit would do; writes nothing."""
+    steps = graph.load()
+    resolved = settings.read(steps, dataset, assignments, source)
+    prepared = submission.prepare(store, steps, dataset, resolved)
+    return Forecast(store, steps, prepared, _last_records(store, dataset), history.pace(store, dataset))()
+
+
+def _last_records(store: Store, dataset: str, before: str = "") -> dict[str, StageRecord]:
+    """Return the newest record of each step in the dataset's runs (before one)."""
+    found: dict[str, StageRecord] = {}
+    for name in runs.before(store, dataset, before):
+        for step, record in runs.read_records(store, name).items():
+            if record.recipe is not None:
+                found.setdefault(step, record)
+        if len(found) == len(graph.load().steps):
+            break
+    return found
+
+
+def explain(store: Store, known: Known, stage: str) -> dict[str, str]:
+    """Return step -> why it ran or was cached."""
+    steps = graph.load()
+    wanted = {step.name for one in ([steps.stage(stage)] if stage else steps.stages) for step in one.steps}
+    before = _last_records(store, known.run.dataset, known.run.run)
+    found = explaining.lines(known.records, before)
+    return {step.name: found.get(step.name, "it has not run") for _, step in steps.steps if step.name in wanted}
+
+
+def cancel(store: Store, known: Known) -> str:
+    """End a run: its driver does it, or we do where the driver is gone. Returns a sentence."""
+    name = known.run.run
+    if known.condition in (runs.DONE, runs.FAILED, runs.CANCELLED):
+        return f"{name} has ended already ({known.condition})."
+    _ask_to_cancel(store, name, "darkroom cancel")
+    until = time.monotonic() + CANCEL_PATIENCE_S
+    while runs.read(store, name).condition == runs.RUNNING and time.monotonic() < until:
+        time.sleep(0.2)
+    if runs.read(store, name).condition == runs.INTERRUPTED:
+        _end_for_dead_driver(store, name)
+    return f"{name} is {runs.read(store, name).condition}."
+
+
+def _ask_to_cancel(store: Store, run: str, by: str) -> None:
+    store.put(runs.cancel_key(run), records.encode(Cancel(asked=now_text(), by=by)))
+
+
+def _end_for_dead_driver(store: Store, run: str) -> None:
+    """A dead driver's processes died with it; only the state is left to write."""
+    place = runs.state_key(run)
+    try:
+        held = store.get(place)
+    except NotFound:
+        ended = State(
+            state=runs.CANCELLED, driver=None, started=now_text(), finished=now_text(), reason="cancelled by a person", writer="cancel"
+        )
+        store.put(place, records.encode(ended), "create")
+        return
+    before = records.decode(held.data, State, place)
+    ended = State(
+        state=runs.CANCELLED, driver=None, started=before.started, finished=now_text(), reason="cancelled by a person", writer="cancel"
+    )
+    store.put(place, records.encode(ended), IfMatch(held.etag))
+
+
+def fetch_report(store: Store, known: Known, output: str | None) -> str:
+    """Return the path of a run's report, written to `output` or a temporary file where the store is no folder."""
+    record = known.records.get(history.EVALUATE)
+    url = history.report_url(store, record)
+    if url is None or record is None or record.ref is None:
+        raise Refused(f"Run {known.run.run} has no report: it did not come as far as evaluate.")
+    data = artifact.read_ref(store, record.ref).read("report.html")
+    if output is None and Path(url).is_file():
+        return url
+    path = Path(output) if output else Path(tempfile.mkdtemp(prefix="darkroom-report-")) / f"{known.run.run}.html"
+    path.write_bytes(data)
+    return str(path)
+
+
+def fetch_files(store: Store, known: Known, stage: str, folder: str) -> tuple[Path, int]:
+    """Write a stage's files to a folder; units get folders of their own. Returns the folder and the count."""
+    target = Path(folder or f"{known.run.run}-{stage}")
+    count = 0
+    for step in graph.load().stage(stage).steps:
+        record = known.records.get(step.name)
+        if record is None or record.ref is None:
+            raise Refused(f"Run {known.run.run} has not finished {step.name}; there is nothing to get yet.")
+        found = artifact.read_ref(store, record.ref)
+        place = target / step.name.partition("/")[2]
+        for reader, base in [(found, place), *((unit, place / unit.name) for unit in found.units)]:
+            base.mkdir(parents=True, exist_ok=True)
+            for name in reader.names():
+                (base / name).write_bytes(reader.read(name))
+                count += 1
+    return target, count
+
+
+def rendered(store: Store, known: Known, stage: str) -> list[dict[str, Any]]:
+    """Return the Jobs of a run, for a cluster: one for each plan that it wrote."""
+    steps = graph.load()
+    jobs = []
+    for one in [steps.stage(stage)] if stage else steps.stages:
+        for step in one.steps:
+            record = known.records.get(step.name)
+            if record is None or record.recipe is None:
+                continue
+            prefix = f"{artifact.folder(step.name, record.recipe.key)}/plan-{known.run.run}-"
+            for found in store.list(prefix):
+                plan = records.decode(store.get(found.key).data, Plan, found.key)
+                jobs.append(render(one, plan, found.key, known.run.nodes, Site()))
+    return jobs
+
+
+def parameters(name: str) -> list[dict[str, Any]]:
+    """Return all declared settings, or one by name or alias. Raises UnknownName."""
+    steps = graph.load()
+    found = [
+        {
+            "stage": stage.name,
+            "name": one.name,
+            "default": one.default,
+            "unit": one.unit,
+            "kind": one.kind,
+            "low": one.low,
+            "high": one.high,
+            "choices": list(one.choices),
+            "aliases": list(one.aliases),
+            "help": one.help,
+        }
+        for stage in steps.stages
+        for one in stage.parameters
+    ]
+    if not name:
+        return found
+    chosen = [one for one in found if name == one["name"] or name in one["aliases"]]
+    if not chosen:
+        names = [known for one in found for known in (one["name"], *one["aliases"])]
+        raise UnknownName(f"There is no parameter {name!r}.{did_you_mean(name, names)}")
+    return chosen
+
+
+def diagnose(store: Store) -> list[dict[str, Any]]:
+    """Return findings on this installation and the store: {check, ok, finding}."""
+    return [
+        _finding("python", lambda: f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
+        _finding("cores", lambda: f"{default_nodes()} usable"),
+        _finding("libraries", _check_libraries),
+        _finding("store", lambda: _check_store(store)),
+        _finding("datasets", lambda: ", ".join(settings.list_files()) or "none"),
+    ]
+
+
+def _finding(check: str, look: Any) -> dict[str, Any]:
+    try:
+        return {"check": check, "ok": True, "finding": look()}
+    except DarkroomError as error:
+        return {"check": check, "ok": False, "finding": str(error)}
+
+
+def _check_store(store: Store) -> str:
+    started = time.monotonic()
+    probe(store)
+    return f"{store.url} lets one writer win, as it must (probed in {time.monotonic() - started:.1f} s)"
+
+
+def _check_libraries() -> str:
+    """Compare what is installed with the lock: other versions may give other figures."""
+    wrong = []
+    for name, versions in code.pinned("laptop").items():
+        try:
+            installed = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+        if installed not in versions.split():
+            wrong.append(f"{name} {installed} (lock: {versions})")
+    if wrong:
+        raise BadInput(f"not what the lock says: {', '.join(wrong)}. Run `make setup`.")
+    return "as the lock says"

@@ -1,0 +1,304 @@
+"""The command `darkroom`. Each command imports what it needs when it is called."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from common.errors import BadParameters, DarkroomError, Usage
+from jobs import __version__
+
+if TYPE_CHECKING:
+    from common.store import Store
+    from jobs.controller.runs import Known
+
+FAILED, WRONG_USAGE, REFUSED = 1, 2, 3
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="darkroom")
+def commands() -> None:
+    """Turn pictures into a tested, served image classifier.
+
+    `darkroom submit fashionTexture` runs everything. DARKROOM_STORE says where results lie
+    (default: ~/.darkroom/store).
+    """
+
+
+def main() -> None:
+    """Run the command; every expected error becomes one message and an exit code (design §6)."""
+    try:
+        commands(prog_name="darkroom")
+    except DarkroomError as error:
+        for line in str(error).splitlines():
+            print(f"darkroom: {line}", file=sys.stderr)
+        sys.exit(WRONG_USAGE if isinstance(error, Usage | BadParameters) else REFUSED)
+
+
+@commands.command()
+@click.argument("dataset")
+@click.option("--source", default="", help="Where the pictures are: a folder of class folders, `rendered` or `digits`.")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="A setting; `darkroom parameters` lists all. May be repeated."
+)
+@click.option("--nodes", type=click.IntRange(1, 1000), default=None, help="Processes side by side (default: one for each core).")
+@click.option("--plan", "plan_only", is_flag=True, help="Show what is cached, what would run, why, and about how long; run nothing.")
+@as_json
+def submit(dataset: str, source: str, assignments: tuple[str, ...], nodes: int | None, plan_only: bool, as_json: bool) -> None:
+    """Run a dataset from its pictures to a verdict, or go on from what is done already."""
+    from jobs.controller import act
+
+    store = _store()
+    if plan_only:
+        lines = act.forecast(store, dataset, source, assignments)
+        _show_forecast(lines, as_json)
+        return
+    known = act.submit(store, dataset, source, assignments, nodes)
+    _finish(store, known, as_json)
+
+
+@commands.command()
+@click.argument("run", required=False, default="")
+@as_json
+def status(run: str, as_json: bool) -> None:
+    """Show a run (or a dataset's newest; default: the newest of all)."""
+    store = _store()
+    known = _pick(store, run)
+    if as_json:
+        _print_json(_document(store, known))
+    else:
+        _show(store, known)
+
+
+@commands.command()
+@click.argument("dataset", required=False, default="")
+@as_json
+def runs(dataset: str, as_json: bool) -> None:
+    """List runs, oldest first."""
+    from jobs.controller import history
+    from jobs.controller import runs as documents
+
+    store = _store()
+    found = [_document(store, documents.read(store, name)) for _, name in documents.names(store, dataset)]
+    if as_json:
+        _print_json({"runs": found})
+    elif not found:
+        click.echo("There are no runs yet.")
+    else:
+        _print_table(("RUN", "STATE", "ACCURACY", "", "REASON"), history.table(store, found))
+
+
+@commands.command()
+@click.argument("run", required=False, default="")
+@click.argument("stage", required=False, default="")
+def logs(run: str, stage: str) -> None:
+    """Show what the stages of a run said (or one stage)."""
+    from common import log
+    from jobs.controller import graph
+
+    store = _store()
+    known = _pick(store, run)
+    steps = graph.load()
+    for one in [steps.stage(stage)] if stage else steps.stages:
+        for step in one.steps:
+            for index, text in log.read(store, known.run.run, step.name):
+                for line in text.decode(errors="replace").splitlines():
+                    click.echo(f"{step.name}[{index}] {line}")
+
+
+@commands.command()
+@click.argument("run", required=False, default="")
+@click.argument("stage", required=False, default="")
+@as_json
+def explain(run: str, stage: str, as_json: bool) -> None:
+    """Say why each step of a run ran or was cached: which component of its key changed."""
+    from jobs.controller import act
+
+    store = _store()
+    known = _pick(store, run)
+    found = act.explain(store, known, stage)
+    if as_json:
+        _print_json({"run": known.run.run, "steps": found})
+    else:
+        _print_table(("STEP", "WHY"), list(found.items()))
+        if known.state and known.state.reason:
+            click.echo(f"\n{known.run.run} {known.condition}: {known.state.reason}")
+
+
+@commands.command()
+@click.argument("run")
+def cancel(run: str) -> None:
+    """End a run; what it has finished stays."""
+    from jobs.controller import act
+
+    click.echo(act.cancel(_store(), _pick(_store(), run)))
+
+
+@commands.command()
+@click.argument("run")
+@as_json
+def resume(run: str, as_json: bool) -> None:
+    """Go on with a run that was interrupted, cancelled, or failed."""
+    from jobs.controller import act
+
+    store = _store()
+    _finish(store, act.resume(store, _pick(store, run)), as_json)
+
+
+@commands.command()
+@click.argument("run", required=False, default="")
+@click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
+@click.option("--output", type=click.Path(dir_okay=False), default=None, help="Write it to this file.")
+def report(run: str, open_it: bool, output: str | None) -> None:
+    """Show where a run's report is, write it to a file, or open it."""
+    from jobs.controller import act
+
+    store = _store()
+    path = act.fetch_report(store, _pick(store, run), output)
+    click.echo(path)
+    if open_it and click.launch(path):
+        click.echo("No browser could be started; open the file above.", err=True)
+
+
+@commands.command()
+@click.argument("run")
+@click.argument("stage")
+@click.argument("folder", required=False, default="")
+def get(run: str, stage: str, folder: str) -> None:
+    """Write the files that a stage of a run made to a folder (default: ./RUN-STAGE)."""
+    from jobs.controller import act
+
+    store = _store()
+    target, count = act.fetch_files(store, _pick(store, run), stage, folder)
+    click.echo(f"{count} files in {target}")
+
+
+@commands.command()
+@click.argument("run", required=False, default="")
+@click.argument("stage", required=False, default="")
+def render(run: str, stage: str) -> None:
+    """Print the Kubernetes Jobs of a run, as they were or would be created."""
+    import yaml
+
+    from jobs.controller import act
+
+    store = _store()
+    jobs = act.rendered(store, _pick(store, run), stage)
+    click.echo(yaml.safe_dump_all(jobs, sort_keys=False), nl=False)
+
+
+@commands.command()
+@click.argument("name", required=False, default="")
+@as_json
+def parameters(name: str, as_json: bool) -> None:
+    """List all settings: name, default, unit, the original's name, and what it does."""
+    from jobs.controller import act
+
+    found = act.parameters(name)
+    if as_json:
+        _print_json({"parameters": found})
+        return
+    for one in found:
+        unit = f" {one['unit']}" if one["unit"] else ""
+        aliases = f"   (also {', '.join(one['aliases'])})" if one["aliases"] else ""
+        click.echo(f"{one['name']} = {_shorten(one['default'])}{unit}{aliases}")
+        click.echo(click.wrap_text(one["help"], width=96, initial_indent="    ", subsequent_indent="    "))
+
+
+@commands.command()
+@as_json
+def doctor(as_json: bool) -> None:
+    """Check this installation and the store; each finding says what to do."""
+    from jobs.controller import act
+
+    found = act.diagnose(_store())
+    if as_json:
+        _print_json({"checks": found})
+    else:
+        for one in found:
+            click.echo(f"{'ok  ' if one['ok'] else 'BAD '} {one['check']}: {one['finding']}")
+    if not all(one["ok"] for one in found):
+        sys.exit(FAILED)
+
+
+# --- shared ---------------------------------------------------------------------------------
+
+
+def _store() -> Store:
+    from common.store import open_from_environment
+
+    return open_from_environment(os.environ)
+
+
+def _pick(store: Store, run: str) -> Known:
+    """Return a run by name, or the newest of a dataset, or the newest of all."""
+    from common.errors import UnknownRun
+    from jobs.controller import runs as documents
+
+    if not run or (documents.names(store, run) and "/" not in run):
+        names = documents.names(store, run)
+        if not names:
+            raise UnknownRun(f"There are no runs in {store.url} yet.")
+        run = names[-1][1]
+    return documents.read(store, run)
+
+
+def _document(store: Store, known: Known) -> dict[str, Any]:
+    from jobs.controller import graph, history
+
+    return history.document(store, graph.load(), known)
+
+
+def _finish(store: Store, known: Known, as_json: bool) -> None:
+    """Print how a run ended and exit as it did."""
+    if as_json:
+        _print_json(_document(store, known))
+    else:
+        _show(store, known)
+    if known.condition != "done":
+        sys.exit(FAILED)
+
+
+def _show(store: Store, known: Known) -> None:
+    from jobs.controller import history
+
+    one = _document(store, known)
+    click.echo(f"\n{one['run']}  {one['state']}{': ' if one['reason'] else ''}{one['reason']}")
+    for stage in one["stages"]:
+        words = "cached" if stage["cached"] else stage["state"]
+        size = f"{stage['items']} items in {stage['seconds']:.1f} s" if stage["state"] == "done" and not stage["cached"] else ""
+        click.echo(f"  {stage['name']:10} {words:9} {size}{stage['reason'] if stage['state'] == 'failed' else ''}")
+    test = one["metrics"]["test"]
+    if test:
+        click.echo(f"Accuracy {history.percent_interval(test['accuracy'])} on {one['source']}, {one['scoring']}, 95 % interval")
+    if one["report"]:
+        click.echo(f"Report   {one['report']}")
+    if one["state"] in ("failed", "interrupted", "cancelled"):
+        click.echo(f"Next     darkroom logs {one['run']}   ·   darkroom resume {one['run']}")
+
+
+def _show_forecast(lines: list[Any], as_json: bool) -> None:
+    if as_json:
+        _print_json({"plan": [vars(line) for line in lines]})
+    else:
+        _print_table(("STEP", "WHAT AND WHY"), [(line.step, str(line)) for line in lines])
+
+
+def _print_json(document: Any) -> None:
+    click.echo(json.dumps(document, indent=2))
+
+
+def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head) - 1)]
+    for row in [head, *rows]:
+        click.echo("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip())
+
+
+def _shorten(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

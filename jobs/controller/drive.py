@@ -1,0 +1,249 @@
+"""The driver: observe, plan, apply, until the run has ended.
+
+All it knows lies in the store and with the launcher. A driver that dies is replaced by another
+that looks and goes on; two that meet are told apart by the writer token in state.json.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import assert_never
+
+import msgspec
+
+from common import artifact, log, records
+from common.errors import AlreadyExists, BadInput, NotFound, PreconditionFailed, Superseded
+from common.records import Manifest, Plan, Pointer, Run, StageRecord, State
+from common.store import IfMatch, Store
+from jobs.controller import graph, pointer, runs, snapshots
+from jobs.controller.graph import Graph
+from jobs.controller.launcher import Launcher
+from jobs.controller.observe import Observer
+from jobs.controller.plan import Action, End, Forget, Judge, Keep, Launch, Observed, Repair, Seal, StepState, decide, judge
+from jobs.controller.render import render
+from jobs.controller.site import Site
+
+SNAPSHOT_STEP, CANDIDATE_STEP, GATE_STEP = "scrape/snapshot", "train", "gate"
+LOOK_EVERY_S = 1.0
+
+
+def now_text() -> str:
+    """Return the time for people: ISO 8601, UTC, whole seconds. No decision rests on it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass
+class Drive:
+    """Drives one run. `watch` is called in each turn with what was observed, for people to see."""
+
+    store: Store
+    launcher: Launcher
+    run: Run
+    site: Site
+    steps: Graph = field(default_factory=graph.load)
+    watch: Callable[[Observed], None] = lambda _: None
+    now: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._token = secrets.token_hex(8)
+        self._observer = Observer(self.store, self.launcher, self.run, self.steps)
+        self._records: dict[str, StageRecord] = {}
+        self._forgotten: set[str] = set()
+        self._started: dict[str, float] = {}
+        self._fresh: dict[str, set[str]] = {}
+        self._etag = ""
+
+    def __call__(self) -> State:
+        """Drive the run to its end and return how it ended.
+
+        Raises:
+            Superseded: another driver has taken over.
+        """
+        self._state = self._claim()
+        self._records = {step: record for step, record in runs.read_records(self.store, self.run.run).items() if record.state == runs.DONE}
+        while self._state.state == runs.RUNNING:
+            seen = self._observer(self._records, self._forgotten)
+            self.watch(seen)
+            actions = decide(seen)
+            for action in actions:
+                self._apply(action)
+            if not actions:
+                self.launcher.wait(LOOK_EVERY_S)
+        return self._state
+
+    def _claim(self) -> State:
+        """Write down that this process drives the run."""
+        place = runs.state_key(self.run.run)
+        try:
+            held = self.store.get(place)
+        except NotFound:
+            state = State(state=runs.RUNNING, driver=runs.me(), started=now_text(), writer=self._token)
+            return self._write_state(state, None)
+        before = records.decode(held.data, State, f"{self.store.url}/{place}")
+        if before.state == runs.RUNNING and runs.lives(before.driver) and before.driver != runs.me():
+            raise Superseded(f"Run {self.run.run} is driven by another process ({before.driver}).")
+        return self._write_state(State(state=runs.RUNNING, driver=runs.me(), started=before.started, writer=self._token), held.etag)
+
+    def _write_state(self, state: State, etag: str | None) -> State:
+        try:
+            self._etag = self.store.put(runs.state_key(self.run.run), records.encode(state), IfMatch(etag) if etag else "create")
+        except (AlreadyExists, PreconditionFailed):
+            raise Superseded(f"Another process has taken over run {self.run.run}.") from None
+        return state
+
+    # --- apply ------------------------------------------------------------------------------
+
+    def _apply(self, action: Action) -> None:
+        match action:
+            case Launch(state):
+                self._launch(state)
+            case Seal(state):
+                self._seal(state)
+            case Keep(state, manifest, cached):
+                self._keep(state, manifest, cached=cached)
+            case Repair(damaged):
+                self._repair(*damaged)
+            case Forget(job):
+                self._forgotten.add(job.name)
+            case Judge():
+                self._judge()
+            case End(state, reason, failed):
+                self._end(state, reason, failed)
+            case _:
+                assert_never(action)
+
+    def _launch(self, state: StepState) -> None:
+        """Write the plan, then create the Job: a Job never stands without its plan."""
+        assert state.recipe is not None  # noqa: S101 - decide() launches only what has one
+        step, whole = state.step, state.recipe
+        plan = Plan(
+            run=self.run.run,
+            step=step.name,
+            attempt=state.attempts + 1,
+            key=whole.key,
+            inputs=dict(state.inputs),
+            parameters=whole.parameters,
+            tasks=state.missing,
+            fan_out=step.fan_out,
+            locator=str(self.run.settings.get("source", "")),
+            code=whole.code,
+        )
+        place = f"{artifact.folder(step.name, whole.key)}/plan-{self.run.run}-a{plan.attempt:03d}.json"
+        with contextlib.suppress(AlreadyExists):
+            self.store.put(place, records.encode(plan), "create")
+        self._observer.note_attempt(whole)
+        self._started.setdefault(step.name, self.now())
+        self._fresh.setdefault(step.name, set()).update(task.key for task in plan.tasks)
+        self.launcher.create(render(state.stage, plan, place, self.run.nodes, self.site))
+
+    def _seal(self, state: StepState) -> None:
+        assert state.recipe is not None  # noqa: S101
+        made = [(task.unit, state.made[task.key]) for task in state.tasks]
+        self._observer.note(artifact.seal(self.store, state.recipe, made, self._token))
+
+    def _keep(self, state: StepState, manifest: Manifest, *, cached: bool) -> None:
+        if state.step.name == SNAPSHOT_STEP:
+            snapshots.number(self.store, self.run, manifest.ref, int(manifest.info["snapshot"]), self._token)
+        self._write_record(state, runs.DONE, manifest=manifest, cached=cached)
+        log.compact(self.store, self.run.run, state.step.name)
+        if state.job is not None:
+            self.launcher.delete(state.job.name)
+
+    def _write_record(
+        self, state: StepState, word: str, *, manifest: Manifest | None = None, cached: bool = False, reason: str = ""
+    ) -> None:
+        name = state.step.name
+        items = int(manifest.info.get("items", 0)) if manifest else 0
+        record = StageRecord(
+            step=name,
+            state=word,
+            cached=cached,
+            ref=manifest.ref if manifest else None,
+            recipe=state.recipe,
+            seconds=round(self.now() - self._started[name], 3) if name in self._started else 0.0,
+            items=items,
+            fresh=0 if cached else self._count_fresh(state, items),
+            retries=state.job.retries if state.job else 0,
+            reason=reason,
+            finished=now_text(),
+            info=manifest.info if manifest else {},
+        )
+        self.store.put(runs.record_key(self.run.run, name), records.encode(record))
+        if word == runs.DONE:
+            self._records[name] = record
+
+    def _count_fresh(self, state: StepState, items: int) -> int:
+        """Return how many items this run computed itself."""
+        if not state.step.fan_out:
+            return items
+        found = [self._observer.manifest(state.step.name, key) for key in self._fresh.get(state.step.name, ())]
+        return sum(int(one.info.get("items", 0)) for one in found if one)
+
+    def _repair(self, step: str, key: str) -> None:
+        """Do again what once made a damaged artifact, from its own plan."""
+        manifest = artifact.find_sound(self.store, step, key)
+        if manifest is None or not manifest.plan:
+            raise BadInput(f"{artifact.folder(step, key)} is damaged and says no longer how it was made. Delete it and submit again.")
+        made = records.decode(self.store.get(manifest.plan).data, Plan, manifest.plan)
+        stage = self.steps.stage(step.partition("/")[0])
+        plan = msgspec.structs.replace(
+            made,
+            run=self.run.run,
+            attempt=1,
+            tasks=tuple(task for task in made.tasks if task.key == key),
+            code=self.run.code[stage.name],
+            repair=True,
+        )
+        place = f"{artifact.folder(step, key)}/repair-{self.run.run}.json"
+        self.store.put(place, records.encode(plan))
+        self._observer.forget(step, key)
+        self.launcher.create(render(stage, plan, place, self.run.nodes, self.site))
+
+    def _judge(self) -> None:
+        candidate, gate = self._records[CANDIDATE_STEP].ref, self._records[GATE_STEP].ref
+        assert candidate is not None and gate is not None  # noqa: S101, PT018 - both are done
+        decision = self._observer.manifest(gate.step, gate.key)
+        assert decision is not None  # noqa: S101
+        held = pointer.read(self.store, self.run.dataset)
+        snapshot = int(self._records[SNAPSHOT_STEP].info["snapshot"])
+        verdict = judge(self.run.run, candidate, decision, held.pointer, snapshot)
+        if verdict.promote:
+            moved = Pointer(
+                dataset=self.run.dataset,
+                sequence=held.pointer.sequence + 1 if held.pointer else 1,
+                run=self.run.run,
+                snapshot=snapshot,
+                version=pointer.publish(self.store, self.run.dataset, candidate),
+                model=candidate,
+                gate=gate,
+                previous=held.pointer.version if held.pointer else "",
+                writer=self._token,
+            )
+            if not pointer.move(self.store, held, moved):
+                return  # the next turn sees the new pointer and asks the gate again
+        if verdict.ask_again:
+            del self._records[GATE_STEP]
+            self.store.delete(runs.record_key(self.run.run, GATE_STEP))
+            return
+        self._finish(runs.DONE, verdict.reason, promoted=verdict.serves)
+
+    def _end(self, word: str, reason: str, failed: StepState | None) -> None:
+        if failed is not None:
+            self._write_record(failed, runs.FAILED, reason=reason)
+        self._finish(word, reason)
+
+    def _finish(self, word: str, reason: str, *, promoted: bool | None = None) -> None:
+        self._stop_jobs(job.name for job in self.launcher.observe(self.run.run))
+        for one in self.store.list(f"runs/{self.run.run}/progress/"):
+            self.store.delete(one.key)
+        state = msgspec.structs.replace(self._state, state=word, reason=reason, finished=now_text(), promoted=promoted)
+        self._state = self._write_state(state, self._etag)
+
+    def _stop_jobs(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.launcher.delete(name)

@@ -1,0 +1,118 @@
+"""What a run did, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from common import artifact
+from common.records import StageRecord
+from common.stage import Stage
+from common.store import Store
+from jobs.controller import pointer, runs
+from jobs.controller.graph import Graph
+from jobs.controller.runs import Known
+
+WAITING, NOT_RUN = "waiting", "not run"
+EVALUATE, TRAIN = "evaluate", "train"
+
+
+def document(store: Store, steps: Graph, known: Known) -> dict[str, Any]:
+    """Return the run as JSON (design §6): stable keys, fractions, null for what is not there yet."""
+    evaluated, trained = known.records.get(EVALUATE), known.records.get(TRAIN)
+    done = evaluated is not None and evaluated.state == runs.DONE
+    info: Mapping[str, Any] = evaluated.info if evaluated is not None and done else {}
+    return {
+        "run": known.run.run,
+        "dataset": known.run.dataset,
+        "state": known.condition,
+        "reason": known.state.reason if known.state else "",
+        "created": known.run.created,
+        "finished": known.state.finished if known.state else "",
+        "metrics": info.get("metrics", {"test": None}),
+        "source": info.get("source"),
+        "scoring": info.get("scoring"),
+        "stages": [stage_document(stage, known) for stage in steps.stages],
+        "model": _model(known, trained),
+        "report": report_url(store, evaluated) if done else None,
+        "settings": known.run.settings,
+    }
+
+
+def stage_document(stage: Stage, known: Known) -> dict[str, Any]:
+    """Return one stage of a run; its steps taken together."""
+    found = [known.records[step.name] for step in stage.steps if step.name in known.records]
+    last = known.records.get(stage.steps[-1].name)
+    seconds = round(sum(record.seconds for record in found), 3)
+    fresh = max((record.fresh for record in found), default=0)
+    return {
+        "name": stage.name,
+        "state": _state(stage, found, known.condition),
+        "cached": len(found) == len(stage.steps) and all(record.cached for record in found),
+        "seconds": seconds,
+        "items": max((record.items for record in found), default=0),
+        "items_per_s": round(fresh / seconds, 3) if seconds > 0 and fresh else None,
+        "retries": sum(record.retries for record in found),
+        "reason": next((record.reason for record in found if record.reason), ""),
+        "content_digest": last.ref.digest if last and last.ref else None,
+    }
+
+
+def _state(stage: Stage, found: list[StageRecord], condition: str) -> str:
+    if any(record.state == runs.FAILED for record in found):
+        return runs.FAILED
+    if len(found) == len(stage.steps):
+        return runs.DONE
+    if condition == runs.RUNNING:
+        return runs.RUNNING if found else WAITING
+    return NOT_RUN
+
+
+def _model(known: Known, trained: StageRecord | None) -> dict[str, Any] | None:
+    if trained is None or trained.ref is None:
+        return None
+    return {
+        "digest": trained.ref.digest,
+        "version": pointer.version_of(trained.ref),
+        "promoted": known.state.promoted if known.state else None,
+        "reason": known.state.reason if known.state else "",
+    }
+
+
+def report_url(store: Store, evaluated: StageRecord | None) -> str | None:
+    """Return where the run's report lies: a path for a folder store, else a URL."""
+    if evaluated is None or evaluated.ref is None:
+        return None
+    manifest = artifact.find_sound(store, evaluated.ref.step, evaluated.ref.key)
+    parts = [part.key for part in manifest.evidence if part.name == "report.html"] if manifest else []
+    return f"{store.url.removeprefix('file://')}/{parts[0]}" if parts else None
+
+
+def pace(store: Store, dataset: str, most_runs: int = 5) -> dict[str, float]:
+    """Return seconds for each item of each step, from the newest runs that computed any."""
+    found: dict[str, float] = {}
+    for _, name in reversed(runs.names(store, dataset)[-most_runs:]):
+        for step, record in runs.read_records(store, name).items():
+            if step not in found and record.fresh and record.seconds:
+                found[step] = record.seconds / record.fresh
+    return found
+
+
+def table(store: Store, documents: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Return rows for `darkroom runs`: run, state, accuracy with interval, whether its model serves, reason."""
+    serving: dict[str, str] = {}
+    rows: list[tuple[str, ...]] = []
+    for one in documents:
+        test = one["metrics"]["test"]
+        accuracy = percent_interval(test["accuracy"]) if test else ""
+        if one["dataset"] not in serving:
+            held = pointer.read(store, one["dataset"]).pointer
+            serving[one["dataset"]] = held.model.digest if held else ""
+        serves = "serves" if one["model"] and one["model"]["digest"] == serving[one["dataset"]] else ""
+        rows.append((one["run"], one["state"], accuracy, serves, one["reason"]))
+    return rows
+
+
+def percent_interval(figure: Mapping[str, float]) -> str:
+    """Write a figure as `91.4 % (85.1-96.0)`."""
+    return f"{100 * figure['value']:.1f} % ({100 * figure['low']:.1f}-{100 * figure['high']:.1f})"

@@ -1,0 +1,65 @@
+"""The seam between the controller and whatever runs Jobs.
+
+A launcher takes a `batch/v1` Job as a plain dict and answers in the terms of a Job's status.
+Both launchers pass one table of exit-code scripts and conditions (tests/contract).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from common.records import Failure
+
+Job = Mapping[str, Any]
+
+COMPLETE, FAILED = "Complete", "Failed"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How one process of a Job ended. `words` are its last, if it had any."""
+
+    index: int
+    exit_code: int
+    words: Failure | None = None
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """A Job as observed. `condition` is "" while it runs; `reason` is Kubernetes' word for why it failed."""
+
+    name: str
+    labels: Mapping[str, str]
+    condition: str = ""
+    reason: str = ""
+    active: int = 0
+    succeeded: frozenset[int] = frozenset()
+    failed: frozenset[int] = frozenset()
+    endings: tuple[Ending, ...] = ()
+    waiting: str = ""
+
+    @property
+    def retries(self) -> int:
+        """How many processes ended badly and were, or could have been, started again."""
+        return sum(1 for ending in self.endings if ending.exit_code)
+
+
+class Launcher(Protocol):
+    """Runs Jobs."""
+
+    def create(self, job: Job) -> None:
+        """Start a Job, or adopt the same one; another Job under its name is a Conflict."""
+
+    def observe(self, run: str) -> list[JobStatus]:
+        """Return the run's Jobs."""
+
+    def delete(self, name: str) -> None:
+        """Stop a Job's processes (SIGTERM, grace, SIGKILL) and forget it."""
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when something changed, or after the timeout."""
+
+    def close(self) -> None:
+        """Let go of everything; a launcher whose processes die with it stops them."""

@@ -1,0 +1,123 @@
+"""Where a run's documents lie, and reading them."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from common import records
+from common.errors import NotFound, UnknownRun, did_you_mean
+from common.records import Cancel, Driver, Run, StageRecord, State
+from common.store import Store
+from jobs.controller.processes import alive, process_start
+
+D = TypeVar("D", bound=records.Document)
+
+RUNNING, DONE, FAILED, CANCELLED, INTERRUPTED = "running", "done", "failed", "cancelled", "interrupted"
+
+
+def run_key(run: str) -> str:
+    return f"runs/{run}/run.json"
+
+
+def state_key(run: str) -> str:
+    return f"runs/{run}/state.json"
+
+
+def cancel_key(run: str) -> str:
+    return f"runs/{run}/cancel.json"
+
+
+def record_key(run: str, step: str) -> str:
+    return f"runs/{run}/stages/{step.replace('/', '.')}.json"
+
+
+def index_key(dataset: str, run: str) -> str:
+    """The run's entry in its dataset's list; so that runs can be listed without reading their logs' names."""
+    return f"datasets/{dataset}/runs/{run}"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A run's documents, read together."""
+
+    run: Run
+    state: State | None
+    records: Mapping[str, StageRecord]
+    cancel: Cancel | None
+
+    @property
+    def condition(self) -> str:
+        """Return the run's state; "running" only where its driver lives."""
+        if self.state is None:
+            return INTERRUPTED
+        if self.state.state == RUNNING and not lives(self.state.driver):
+            return INTERRUPTED
+        return self.state.state
+
+
+def me() -> Driver:
+    """Return this process as a driver."""
+    return Driver(host=socket.gethostname(), pid=os.getpid(), started=process_start(os.getpid()))
+
+
+def lives(driver: Driver | None) -> bool:
+    """Is the driver's process there? One on another host is believed."""
+    if driver is None:
+        return False
+    return driver.host != socket.gethostname() or alive(driver.pid, driver.started)
+
+
+def read(store: Store, run: str) -> Known:
+    """Read a run. Raises UnknownRun, with the nearest name."""
+    try:
+        request = records.decode(store.get(run_key(run)).data, Run, f"{store.url}/{run_key(run)}")
+    except NotFound:
+        known = [name for _, name in names(store)]
+        raise UnknownRun(f"There is no run {run!r} in {store.url}.{did_you_mean(run, known)} `darkroom runs` lists them.") from None
+    return Known(request, read_state(store, run), read_records(store, run), _read_optional(store, cancel_key(run), Cancel))
+
+
+def read_state(store: Store, run: str) -> State | None:
+    return _read_optional(store, state_key(run), State)
+
+
+def read_records(store: Store, run: str) -> dict[str, StageRecord]:
+    """Return the records of the run's steps that have ended."""
+    found = {}
+    for one in store.list(f"runs/{run}/stages/"):
+        record = _read_optional(store, one.key, StageRecord)
+        if record is not None:
+            found[record.step] = record
+    return found
+
+
+def names(store: Store, dataset: str = "") -> list[tuple[str, str]]:
+    """Return (dataset, run) of all runs, oldest first."""
+    pattern = re.compile(r"datasets/([^/]+)/runs/([^/]+)")
+    prefix = f"datasets/{dataset}/runs/" if dataset else "datasets/"
+    found = [match.groups() for one in store.list(prefix) if (match := pattern.fullmatch(one.key))]
+    return sorted(((str(name), str(run)) for name, run in found), key=lambda pair: _time_of(pair[1]))
+
+
+def before(store: Store, dataset: str, run: str) -> list[str]:
+    """Return the dataset's runs before this one, newest first."""
+    all_runs = [name for _, name in names(store, dataset)]
+    earlier = all_runs[: all_runs.index(run)] if run in all_runs else all_runs
+    return earlier[::-1]
+
+
+def _time_of(run: str) -> tuple[str, str]:
+    stamp = re.search(r"\d{8}-\d{6}", run)
+    return (stamp[0] if stamp else "", run)
+
+
+def _read_optional(store: Store, key: str, kind: type[D]) -> D | None:
+    try:
+        return records.decode(store.get(key).data, kind, f"{store.url}/{key}")
+    except NotFound:
+        return None

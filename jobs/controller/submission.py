@@ -1,0 +1,190 @@
+"""From a request to a run: look at the source, freeze what the run may see, write run.json.
+
+Everything that can be refused is refused before the first write.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from common import edits, records
+from common.artifact import Draft
+from common.errors import AlreadyExists, NotFound, PreconditionFailed
+from common.parameters import Resolved
+from common.progress import Reporter, silent
+from common.records import Part, Recipe, Ref, Request, Run, State
+from common.store import IfMatch, Store
+from jobs import __version__
+from jobs.controller import preflight, runs, settings, snapshots
+from jobs.controller.graph import Graph
+
+SLUG_LENGTH = 24
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """An input of the run as it was when it was asked for: bytes under a name, made an artifact when the run is."""
+
+    step: str
+    part: str
+    data: bytes
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(step=self.step, parameters={"sha256": sha256(self.data).hexdigest()}, inputs={}, code="")
+
+    @property
+    def ref(self) -> Ref:
+        """Return how the artifact is or will be addressed."""
+        part = Part(name=self.part, key="", size=len(self.data), sha256=sha256(self.data).hexdigest())
+        return Ref(step=self.step, key=self.recipe.key, digest=records.content_digest((part,), (), {}))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that may start. `observation` digests what is asked of which source, by which code."""
+
+    dataset: str
+    resolved: Resolved
+    code: dict[str, str]
+    listing: Frozen | None
+    edits: Frozen | None
+    observation: str
+    previous: Ref | None
+    number: int
+    passed_over: int = 0
+
+
+def prepare(store: Store, steps: Graph, dataset: str, resolved: Resolved, progress: Reporter = silent) -> Prepared:
+    """Check the request and look at its source; writes nothing but the probe's verdict on the store.
+
+    Raises:
+        Refused: there is a reason not to start.
+    """
+    listing, passed_over = None, 0
+    if settings.source_kind(resolved.values) == "folder":
+        root = Path(resolved.values.text("source"))
+        found = preflight.look_at_folder(root, progress)
+        passed_over = found.passed_over
+        listing = Frozen("run/listing", "listing.json", records.canonical(found.files))
+    preflight.check_store(store)
+    words = edits.read(store, dataset)
+    code = steps.code()
+    observation = _observation(steps, resolved, listing, code)
+    latest = snapshots.latest(store, dataset)
+    # What was asked before in the same words stands on the same snapshot, so that it has the same keys.
+    same = latest is not None and latest.observation == observation
+    previous = (latest.previous if same else latest.artifact) if latest else None
+    return Prepared(
+        dataset=dataset,
+        resolved=resolved,
+        code=code,
+        listing=listing,
+        edits=Frozen("run/edits", "edits.json", records.canonical(words)) if words else None,
+        observation=observation,
+        previous=previous,
+        number=latest.number if latest else 0,
+        passed_over=passed_over,
+    )
+
+
+def frozen_refs(prepared: Prepared) -> dict[str, Ref | None]:
+    """Return the run's frozen inputs by name, as they are or will be addressed."""
+    return {
+        "listing": prepared.listing.ref if prepared.listing else None,
+        "edits": prepared.edits.ref if prepared.edits else None,
+        "previous": prepared.previous,
+    }
+
+
+def create(store: Store, prepared: Prepared, nodes: int) -> Run:
+    """Write the frozen inputs, run.json, this process as its driver, and the run's entry in its dataset's list."""
+    for one in (prepared.listing, prepared.edits):
+        if one is not None:
+            _freeze(store, one)
+    run = Run(
+        run=_new_name(prepared.dataset),
+        dataset=prepared.dataset,
+        request=request_digest(prepared),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        version=__version__,
+        settings=dict(prepared.resolved.values),
+        origins=dict(prepared.resolved.origins),
+        frozen=frozen_refs(prepared),
+        observation=prepared.observation,
+        code=prepared.code,
+        nodes=nodes,
+    )
+    store.put(runs.run_key(run.run), records.encode(run), "create")
+    state = State(state=runs.RUNNING, driver=runs.me(), started=run.created, writer=secrets.token_hex(8))
+    store.put(runs.state_key(run.run), records.encode(state), "create")
+    store.put(runs.index_key(run.dataset, run.run), run.created.encode())
+    return run
+
+
+def request_digest(prepared: Prepared) -> str:
+    """Return what makes two requests the same: dataset, settings, what is frozen, code."""
+    return records.digest_of(
+        {
+            "dataset": prepared.dataset,
+            "settings": dict(prepared.resolved.values),
+            "frozen": frozen_refs(prepared),
+            "code": prepared.code,
+        }
+    )
+
+
+def attach_or_create(store: Store, prepared: Prepared, nodes: int) -> tuple[Run, bool]:
+    """Return the live run that answers this request already, or a new one; True where it is new.
+
+    The request's own document decides between two submits at once: one of them writes it.
+    """
+    place = f"requests/{request_digest(prepared)}.json"
+    while True:
+        etag = None
+        try:
+            held = store.get(place)
+            known = records.decode(held.data, Request, f"{store.url}/{place}")
+            etag = held.etag
+            found = runs.read(store, known.run)
+            if found.condition == runs.RUNNING:
+                return found.run, False
+        except NotFound:
+            pass
+        run = create(store, prepared, nodes)
+        answer = records.encode(Request(run=run.run, writer=secrets.token_hex(8)))
+        try:
+            store.put(place, answer, IfMatch(etag) if etag else "create")
+        except (AlreadyExists, PreconditionFailed):
+            _withdraw(store, run)
+            continue
+        return run, True
+
+
+def _observation(steps: Graph, resolved: Resolved, listing: Frozen | None, code: dict[str, str]) -> str:
+    look = steps.stage("scrape").steps[0]
+    asked: dict[str, Any] = resolved.values.only(look.parameters(resolved.values))
+    return records.digest_of({"asked": asked, "listing": listing.recipe.key if listing else "", "code": code["scrape"]})
+
+
+def _freeze(store: Store, one: Frozen) -> None:
+    draft = Draft(store, one.recipe)
+    draft.write(one.part, one.data)
+    draft.commit()
+
+
+def _withdraw(store: Store, run: Run) -> None:
+    """Remove a run that never began, because another submit was first."""
+    for key in (runs.index_key(run.dataset, run.run), runs.state_key(run.run), runs.run_key(run.run)):
+        store.delete(key)
+
+
+def _new_name(dataset: str) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "-", dataset.lower()).strip("-")[:SLUG_LENGTH].strip("-") or "run"
+    return f"{slug}-{datetime.now(UTC).strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"

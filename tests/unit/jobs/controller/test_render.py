@@ -1,0 +1,104 @@
+"""From a plan to a Job: pure, deterministic, and within what a cluster and the process launcher accept."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from common.records import Plan, Recipe, Task, digest_of
+from jobs.controller import graph
+from jobs.controller.processes import check_fields
+from jobs.controller.render import failure_rules, job_name, render
+from jobs.controller.site import Site
+
+STEPS = graph.load()
+
+
+def plan(step: str = "featurize", units: int = 3, run: str = "fashiontexture-20261124-101112-abcd", **changed: object) -> Plan:
+    recipe = Recipe(step=step, parameters={}, inputs={}, code="c")
+    tasks = tuple(Task(unit=f"u{number}", recipe=recipe, key=digest_of(number)) for number in range(units))
+    fields: dict[str, object] = {
+        "run": run,
+        "step": step,
+        "attempt": 1,
+        "key": recipe.key,
+        "inputs": {},
+        "parameters": {},
+        "tasks": tasks,
+        "fan_out": "snapshot",
+        "code": "c",
+    }
+    return Plan(**{**fields, **changed})  # type: ignore[arg-type]
+
+
+def test_rendering_twice_gives_the_same() -> None:
+    stage = STEPS.stage("featurize")
+    assert render(stage, plan(), "k", 2, Site()) == render(stage, plan(), "k", 2, Site())
+
+
+def test_a_stage_of_any_width_is_one_indexed_job() -> None:
+    for units in (1, 3, 1000):
+        spec = render(STEPS.stage("featurize"), plan(units=units), "k", 8, Site())["spec"]
+        assert (spec["completions"], spec["parallelism"], spec["completionMode"]) == (units, min(8, units), "Indexed")
+
+
+@pytest.mark.parametrize("name", [stage.name for stage in STEPS.stages])
+def test_the_process_launcher_knows_every_field_of_every_stage(name: str) -> None:
+    check_fields(render(STEPS.stage(name), plan(), "k", 2, Site(namespace="")))
+
+
+@pytest.mark.parametrize(
+    "run", ["a", "fashiontexture-20261124-101112-abcd", "a-very-long-dataset-name-that-goes-on-20261124-101112-abcd", "x" * 63]
+)
+@pytest.mark.parametrize("step", [step.name for _, step in STEPS.steps])
+@pytest.mark.parametrize("repair", [False, True])
+def test_names_are_dns_labels(run: str, step: str, repair: bool) -> None:
+    name = job_name(plan(step, run=run, attempt=999, repair=repair))
+    assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name)
+    assert len(name) <= 63
+
+
+def test_different_work_has_different_names() -> None:
+    long = "a-very-long-dataset-name-that-goes-on-and-on-20261124-101112-"
+    names = {
+        job_name(plan(step, run=run, attempt=attempt, repair=repair))
+        for step in ("scrape/list", "scrape/snapshot", "featurize")
+        for run in (f"{long}aaaa", f"{long}bbbb", "short")
+        for attempt in (1, 2)
+        for repair in (False, True)
+    }
+    assert len(names) == 3 * 3 * 2 * 2
+
+
+def test_labels_are_valid_and_find_the_job_again() -> None:
+    labels = render(STEPS.stage("scrape"), plan("scrape/fetch"), "k", 2, Site())["metadata"]["labels"]
+    assert labels["darkroom/step"] == "scrape.fetch"
+    assert all(re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", value) for value in labels.values())
+
+
+def test_a_pod_has_the_least_rights() -> None:
+    pod = render(STEPS.stage("train"), plan("train"), "k", 1, Site())["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["automountServiceAccountToken"] is False
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert container["resources"]["limits"] == container["resources"]["requests"]
+
+
+def test_libraries_get_one_thread_each() -> None:
+    (container,) = render(STEPS.stage("train"), plan("train"), "k", 1, Site(threads=4))["spec"]["template"]["spec"]["containers"]
+    environment = {one["name"]: one["value"] for one in container["env"]}
+    assert environment["OMP_NUM_THREADS"] == environment["OPENBLAS_NUM_THREADS"] == "1"
+    assert environment["DARKROOM_THREADS"] == "4"
+
+
+def test_a_disruption_is_looked_at_before_any_exit_code() -> None:
+    rules = failure_rules(shards=True)
+    assert rules[0]["action"] == "Ignore"
+    assert [rule["action"] for rule in rules[1:]] == ["FailIndex", "FailJob"]
+    assert failure_rules(shards=False)[1]["action"] == "FailJob"

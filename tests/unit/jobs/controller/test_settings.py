@@ -1,0 +1,66 @@
+"""A dataset's settings: defaults, file, command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from common.errors import BadParameters, UnknownName
+from jobs.controller import graph, settings
+
+STEPS = graph.load()
+
+
+def test_the_demo_is_what_the_original_had() -> None:
+    values = settings.read(STEPS, "fashionTexture").values
+    assert values.counts("scrape.counts") == {"dotted": 125, "leopard": 112, "striped": 191}
+    assert settings.source_kind(values) == "rendered"
+
+
+@pytest.mark.parametrize("name", settings.list_files())
+def test_every_dataset_file_is_valid(name: str) -> None:
+    settings.read(STEPS, name, source="rendered")
+
+
+def test_a_source_needs_no_file(tmp_path: Path) -> None:
+    values = settings.read(STEPS, "mine", source=str(tmp_path)).values
+    assert (values.text("source"), settings.source_kind(values)) == (str(tmp_path), "folder")
+
+
+def test_a_relative_source_keeps_its_meaning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert settings.read(STEPS, "mine", source="pictures").values.text("source") == str(tmp_path / "pictures")
+
+
+def test_a_file_beside_the_person_comes_before_those_that_are_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "fashionTexture.yaml").write_text("source: digits\nsvm_CVals: [1]\n")
+    monkeypatch.chdir(tmp_path)
+    resolved = settings.read(STEPS, "fashionTexture", ["ratioTrainTest=0.5"])
+    assert resolved.values.text("source") == "digits"
+    assert resolved.values.numbers("train.cValues") == (1.0,)
+    assert resolved.origins["train.cValues"] == "datasets/fashionTexture.yaml:2"
+    assert resolved.origins["split.ratio"] == "--set"
+
+
+def test_an_unknown_dataset_without_a_source_names_those_there_are() -> None:
+    with pytest.raises(
+        UnknownName, match=r"Did you mean 'fashionTexture'\? Known: digits, fabrics, fashionTexture. Or say .* --source DIR"
+    ):
+        settings.read(STEPS, "fashiontextur")
+
+
+@pytest.mark.parametrize("name", ["", "../etc", "a b", "-x", "a" * 70, "ü"])
+def test_a_dataset_s_name_is_plain(name: str) -> None:
+    with pytest.raises(UnknownName, match="cannot name a dataset"):
+        settings.read(STEPS, name, source="digits")
+
+
+def test_everything_wrong_is_said_at_once() -> None:
+    with pytest.raises(BadParameters) as caught:
+        settings.read(STEPS, "fashionTexture", ["classifier=dnn", "split.ratio=7", "folds=3", "split.by=pattern"])
+    text = str(caught.value)
+    assert len(text.splitlines()) == 4
+    for words in ("does not have yet", "from 0.05 to 0.95", "no parameter 'folds'", "needs a split.pattern"):
+        assert words in text
