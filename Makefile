@@ -14,7 +14,7 @@ ON ?= local
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-$(VENV)/.runs: pyproject.toml locks/laptop.txt
+$(VENV)/.runs: tools/setup locks/laptop.txt
 	@tools/setup $(PYTHON) $(VENV) locks/laptop.txt
 	@touch $@
 
@@ -32,7 +32,7 @@ submit: $(VENV)/.runs ## Run a dataset to a verdict: DATASET=… [SOURCE=DIR] [S
 
 .PHONY: test
 test: $(VENV)/.develops ## Run the tests (everything that needs no root)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.develops ## Check style, types, floors and locks
