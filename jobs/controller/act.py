@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import platform
 import signal
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from common import artifact, code, records
-from common.errors import BadInput, DarkroomError, NotFound, Refused, UnknownName, did_you_mean
+from common import artifact, records
+from common.errors import NotFound, Refused, UnknownName, did_you_mean
 from common.records import Cancel, Plan, Run, StageRecord, State
 from common.store import IfMatch, Store
-from common.store.probe import probe
 from jobs.controller import explain as explaining
 from jobs.controller import graph, history, runs, settings, submission
 from jobs.controller.drive import Drive, now_text
@@ -26,7 +23,7 @@ from jobs.controller.forecast import Forecast, Line
 from jobs.controller.processes import ProcessLauncher
 from jobs.controller.render import render
 from jobs.controller.runs import Known
-from jobs.controller.site import Site, default_nodes, this_machine
+from jobs.controller.site import Site, this_machine, usable_cores
 from jobs.controller.view import open_view
 
 FOLLOW_EVERY_S = 1.0
@@ -38,7 +35,7 @@ def submit(store: Store, dataset: str, source: str, assignments: Sequence[str], 
     steps = graph.load()
     resolved = settings.read(steps, dataset, assignments, source)
     prepared = submission.prepare(store, steps, dataset, resolved)
-    run, new = submission.attach_or_create(store, prepared, nodes or default_nodes())
+    run, new = submission.attach_or_create(store, prepared, nodes or usable_cores())
     if not new:
         return follow(store, run.run)
     return _drive(store, run)
@@ -249,42 +246,3 @@ def parameters(name: str) -> list[dict[str, Any]]:
         names = [known for one in found for known in (one["name"], *one["aliases"])]
         raise UnknownName(f"There is no parameter {name!r}.{did_you_mean(name, names)}")
     return chosen
-
-
-def diagnose(store: Store) -> list[dict[str, Any]]:
-    """Return findings on this installation and the store: {check, ok, finding}."""
-    return [
-        _finding("python", lambda: f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
-        _finding("cores", lambda: f"{default_nodes()} usable"),
-        _finding("libraries", _check_libraries),
-        _finding("store", lambda: _check_store(store)),
-        _finding("datasets", lambda: ", ".join(settings.list_files()) or "none"),
-    ]
-
-
-def _finding(check: str, look: Any) -> dict[str, Any]:
-    try:
-        return {"check": check, "ok": True, "finding": look()}
-    except DarkroomError as error:
-        return {"check": check, "ok": False, "finding": str(error)}
-
-
-def _check_store(store: Store) -> str:
-    started = time.monotonic()
-    probe(store)
-    return f"{store.url} lets one writer win, as it must (probed in {time.monotonic() - started:.1f} s)"
-
-
-def _check_libraries() -> str:
-    """Compare what is installed with the lock: other versions may give other figures."""
-    wrong = []
-    for name, versions in code.pinned("laptop").items():
-        try:
-            installed = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-        if installed not in versions.split():
-            wrong.append(f"{name} {installed} (lock: {versions})")
-    if wrong:
-        raise BadInput(f"not what the lock says: {', '.join(wrong)}. Run `make setup`.")
-    return "as the lock says"

@@ -214,9 +214,9 @@ def parameters(name: str, as_json: bool) -> None:
 @as_json
 def doctor(as_json: bool) -> None:
     """Check this installation and the store; each finding says what to do."""
-    from jobs.controller import act
+    from jobs.controller.doctor import diagnose
 
-    found = act.diagnose(_store())
+    found = diagnose(_store())
     if as_json:
         _print_json({"checks": found})
     else:
@@ -273,6 +273,8 @@ def _show(store: Store, known: Known) -> None:
         words = "cached" if stage["cached"] else stage["state"]
         size = f"{stage['items']} items in {stage['seconds']:.1f} s" if stage["state"] == "done" and not stage["cached"] else ""
         click.echo(f"  {stage['name']:10} {words:9} {size}{stage['reason'] if stage['state'] == 'failed' else ''}")
+    for warning in one["warnings"]:
+        click.echo(f"Warning  {warning}")
     test = one["metrics"]["test"]
     if test:
         click.echo(f"Accuracy {history.percent_interval(test['accuracy'])} on {one['source']}, {one['scoring']}, 95 % interval")

@@ -14,7 +14,7 @@ from jobs.controller.graph import Graph
 from jobs.controller.runs import Known
 
 WAITING, NOT_RUN = "waiting", "not run"
-EVALUATE, TRAIN = "evaluate", "train"
+EVALUATE, TRAIN, VERSION = "evaluate", "train", "dedup/dataset"
 
 
 def document(store: Store, steps: Graph, known: Known) -> dict[str, Any]:
@@ -32,6 +32,7 @@ def document(store: Store, steps: Graph, known: Known) -> dict[str, Any]:
         "metrics": info.get("metrics", {"test": None}),
         "source": info.get("source"),
         "scoring": info.get("scoring"),
+        "warnings": _warnings(known),
         "stages": [stage_document(stage, known) for stage in steps.stages],
         "model": _model(known, trained),
         "report": report_url(store, evaluated) if done else None,
@@ -66,6 +67,11 @@ def _state(stage: Stage, found: list[StageRecord], condition: str) -> str:
     if condition == runs.RUNNING:
         return runs.RUNNING if found else WAITING
     return NOT_RUN
+
+
+def _warnings(known: Known) -> list[str]:
+    version = known.records.get(VERSION)
+    return list(version.info.get("warnings", [])) if version else []
 
 
 def _model(known: Known, trained: StageRecord | None) -> dict[str, Any] | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -25,6 +24,7 @@ from common import records
 from common.errors import BadInput, Permanent
 from common.records import Failure
 from jobs import harness
+from jobs.controller.alive import alive, process_start
 from jobs.controller.launcher import COMPLETE, FAILED, Ending, Job, JobStatus
 
 EXECUTED = {
@@ -325,22 +325,3 @@ def _words_folder() -> Path:
             shutil.rmtree(path, ignore_errors=True)
     me = os.getpid()
     return Path(tempfile.mkdtemp(prefix=f"{prefix}-{me}-{process_start(me)}-"))
-
-
-def process_start(pid: int) -> str:
-    """Return when a process started (clock ticks since boot, as Linux tells; else ps's words), "" if it is not there."""
-    with contextlib.suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    with contextlib.suppress(OSError):
-        listed = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S607
-        return re.sub("[^A-Za-z0-9]", "", listed.stdout)
-    return ""
-
-
-def alive(pid: int, started: str) -> bool:
-    """Is this very process still there? A pid alone may belong to another by now."""
-    with contextlib.suppress(ProcessLookupError):
-        with contextlib.suppress(PermissionError):
-            os.kill(pid, 0)
-        return process_start(pid) == started != ""
-    return False

@@ -13,7 +13,7 @@ from common import records
 from common.errors import NotFound, UnknownRun, did_you_mean
 from common.records import Cancel, Driver, Run, StageRecord, State
 from common.store import Store
-from jobs.controller.processes import alive, process_start
+from jobs.controller.alive import alive, process_start
 
 D = TypeVar("D", bound=records.Document)
 

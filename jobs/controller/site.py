@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from jobs import __version__
 
@@ -30,15 +33,28 @@ class Site:
 
 def this_machine(store_url: str, nodes: int) -> Site:
     """Return the site of the process launcher: this installation, its share of this machine's cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     passed = {name: os.environ[name] for name in ("DARKROOM_S3_ENDPOINT",) if os.environ.get(name)}
     return Site(
         command=(sys.executable, "-m", "jobs"),
         environment={"DARKROOM_STORE": store_url, **passed},
-        threads=max(1, cores // max(1, nodes)),
+        threads=max(1, usable_cores() // nodes),
     )
 
 
-def default_nodes() -> int:
-    """Return how many processes this machine runs side by side."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return how many cores this process may use: its affinity, and the quota of its container if that is less."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for read in (_quota_v2, _quota_v1):
+        with contextlib.suppress(OSError, ValueError):
+            cores = min(cores, max(1, math.ceil(min(read(cgroup), cores))))
+    return cores
+
+
+def _quota_v2(cgroup: Path) -> float:
+    quota, period = (cgroup / "cpu.max").read_text().split()
+    return float(quota) / float(period)  # "max" is no number: no limit
+
+
+def _quota_v1(cgroup: Path) -> float:
+    quota, period = (float((cgroup / "cpu" / f"cpu.cfs_{name}_us").read_text()) for name in ("quota", "period"))
+    return quota / period if quota > 0 else math.inf

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from common.errors import BadInput
+from jobs.controller.alive import process_start
 from jobs.controller.inprocess import Finished
-from jobs.controller.processes import Conflict, ProcessLauncher, alive, check_fields, process_start
+from jobs.controller.processes import Conflict, ProcessLauncher, check_fields
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -176,15 +177,6 @@ def test_processes_die_with_a_killed_controller(tmp_path: Path) -> None:
     running.kill()
     running.wait()
     until(lambda: not process_start(pid))
-
-
-def test_a_pid_alone_is_not_believed() -> None:
-    mine = process_start(os.getpid())
-    assert alive(os.getpid(), mine)
-    assert not alive(os.getpid(), "another start")
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    assert not alive(ended.pid, "1")
 
 
 def test_what_killed_controllers_left_behind_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

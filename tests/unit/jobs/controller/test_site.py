@@ -1,0 +1,43 @@
+"""Where things run: how many cores, and what stage processes are told."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from jobs.controller.site import Site, this_machine, usable_cores
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def test_a_machine_without_quotas_gives_all_its_cores(tmp_path: Path) -> None:
+    assert usable_cores(tmp_path) == CORES
+
+
+@pytest.mark.parametrize(("quota", "expected"), [("max 100000", CORES), ("50000 100000", 1), ("100000000 100000", CORES)])
+def test_a_container_s_quota_is_kept(quota: str, expected: int, tmp_path: Path) -> None:
+    (tmp_path / "cpu.max").write_text(quota + "\n")
+    assert usable_cores(tmp_path) == expected
+
+
+@pytest.mark.parametrize(("quota", "expected"), [("-1", CORES), ("20000", 1)])
+def test_the_older_form_of_a_quota_is_kept_too(quota: str, expected: int, tmp_path: Path) -> None:
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(quota)
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000")
+    assert usable_cores(tmp_path) == expected
+
+
+def test_cores_are_shared_out_among_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_S3_ENDPOINT", "http://127.0.0.1:1")
+    site = this_machine("s3://b", nodes=1000)
+    assert site.threads == 1
+    assert site.environment == {"DARKROOM_STORE": "s3://b", "DARKROOM_S3_ENDPOINT": "http://127.0.0.1:1"}
+
+
+def test_an_image_is_named_by_its_stage_and_version() -> None:
+    from jobs import __version__
+
+    assert Site().image("train") == f"darkroom-train:{__version__}"
