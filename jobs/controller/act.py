@@ -66,7 +66,7 @@ def _drive(store: Store, run: Run) -> Known:
     steps = graph.load()
     view = open_view(store, run.run, steps)
     launcher = ProcessLauncher(slots=run.nodes)
-    drive = Drive(store, launcher, run, this_machine(store.url, run.nodes), steps, watch=view)
+    drive = Drive(store, launcher, run, this_machine(store.url), steps, watch=view)
     try:
         with _cancel_on_interrupt(store, run.run):
             drive()

@@ -48,7 +48,7 @@ def render(stage: Stage, plan: Plan, plan_key: str, nodes: int, site: Site) -> d
             "podReplacementPolicy": "Failed",
             "activeDeadlineSeconds": stage.deadline_s,
             "podFailurePolicy": {"rules": failure_rules(shards=bool(plan.fan_out))},
-            "template": {"metadata": {"labels": labels}, "spec": _pod(stage, plan_key, site)},
+            "template": {"metadata": {"labels": labels}, "spec": _pod(stage, plan_key, min(nodes, len(plan.tasks)), site)},
         },
     }
 
@@ -82,7 +82,7 @@ def failure_rules(*, shards: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _pod(stage: Stage, plan_key: str, site: Site) -> dict[str, Any]:
+def _pod(stage: Stage, plan_key: str, processes: int, site: Site) -> dict[str, Any]:
     return {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -94,18 +94,18 @@ def _pod(stage: Stage, plan_key: str, site: Site) -> dict[str, Any]:
             for state in ("not-ready", "unreachable")
         ],
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": stage.resources.scratch}}],
-        "containers": [_container(stage, plan_key, site)],
+        "containers": [_container(stage, plan_key, processes, site)],
     }
 
 
-def _container(stage: Stage, plan_key: str, site: Site) -> dict[str, Any]:
+def _container(stage: Stage, plan_key: str, processes: int, site: Site) -> dict[str, Any]:
     limits = {"cpu": stage.resources.cpu, "memory": stage.resources.memory}
     return {
         "name": "stage",
         "image": site.image(stage.name),
         "command": [*site.command, stage.name],
         "args": ["--plan", plan_key],
-        "env": [{"name": name, "value": value} for name, value in sorted(_environment(site).items())],
+        "env": [{"name": name, "value": value} for name, value in sorted(_environment(site, site.threads(stage, processes)).items())],
         "resources": {"requests": limits, "limits": limits},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -117,7 +117,7 @@ def _container(stage: Stage, plan_key: str, site: Site) -> dict[str, Any]:
     }
 
 
-def _environment(site: Site) -> dict[str, str]:
+def _environment(site: Site, threads: int) -> dict[str, str]:
     """Libraries get one thread each: a stage makes its own parallelism from DARKROOM_THREADS."""
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1")
-    return {**one, harness.THREADS: str(site.threads), **site.environment}
+    return {**one, harness.THREADS: str(threads), **site.environment}

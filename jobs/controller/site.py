@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.stage import Stage
 from jobs import __version__
 
 IMAGE = "darkroom-{stage}:{version}"
@@ -19,25 +20,30 @@ IMAGE = "darkroom-{stage}:{version}"
 class Site:
     """How stage processes are started and reach the store.
 
-    `environment` is given to each of them; `threads` is the CPU limit that a stage sees.
+    `environment` is given to each of them. `cores` are shared out among a Job's processes on
+    one machine; nought means that a pod's own CPU limit counts.
     """
 
     command: tuple[str, ...] = ("python", "-m", "jobs")
     environment: Mapping[str, str] = field(default_factory=dict)
     namespace: str = ""
-    threads: int = 1
+    cores: int = 0
+
+    def threads(self, stage: Stage, processes: int) -> int:
+        """Return how many threads each of so many processes of a stage may use."""
+        return max(1, self.cores // processes if self.cores else math.floor(float(stage.resources.cpu)))
 
     def image(self, stage: str) -> str:
         return IMAGE.format(stage=stage, version=__version__)
 
 
-def this_machine(store_url: str, nodes: int) -> Site:
-    """Return the site of the process launcher: this installation, its share of this machine's cores."""
+def this_machine(store_url: str) -> Site:
+    """Return the site of the process launcher: this installation, this machine's cores."""
     passed = {name: os.environ[name] for name in ("DARKROOM_S3_ENDPOINT",) if os.environ.get(name)}
     return Site(
         command=(sys.executable, "-m", "jobs"),
         environment={"DARKROOM_STORE": store_url, **passed},
-        threads=max(1, usable_cores() // nodes),
+        cores=usable_cores(),
     )
 
 

@@ -29,11 +29,11 @@ def train(work: Work) -> None:
     inside = _data([entry for entry in kept if entry.side == TRAIN], vectors, classes)
     options = _options(work)
     with threadpool_limits(1):  # results may not depend on the number of cores
-        chosen = svm.choose(inside, options)
+        chosen = svm.choose(inside, options, work.threads)
         fitted = svm.fit(inside, chosen.best.c, unit_length=options.unit_length)
         if version.info["scoring"] == LEAVE_ONE_GROUP_OUT:
             work.log("few groups: scoring by leaving out one group at a time")
-            scores = svm.leave_groups_out(_data(kept, vectors, classes), options, work.progress)
+            scores = svm.leave_groups_out(_data(kept, vectors, classes), options, work.threads, work.progress)
             work.out.write(HELD_OUT, write_matrix(scores.astype(np.float32)))
             work.out.write(HELD_OUT_IDS, canonical([entry.id for entry in kept]))
     _write_model(work, fitted, chosen, classes)

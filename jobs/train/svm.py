@@ -1,8 +1,8 @@
 """The linear SVM: fit, grouped cross-validation, calibration. Plain arrays in and out.
 
 Features are standardised, then (by default) scaled to unit length, as the original did; the
-SVM is one-vs-rest with squared hinge loss and classes weighted inversely to their frequency
-(scikit-learn's LinearSVC). Margins become probabilities by one temperature (Guo et al., 2017),
+SVM is one-vs-rest with squared hinge loss and classes weighted inversely to their frequency (what
+scikit-learn's LinearSVC computes, and tests hold the two together). Margins become probabilities by one temperature (Guo et al., 2017),
 fitted on margins of pictures that the SVM behind them had not seen.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,16 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.svm import LinearSVC
 
 from common.progress import Reporter, silent, track
+from jobs.train import newton
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MAX_ITERATIONS = 2000
+# How far the solver goes: for a fit that is kept, and for one that is only compared.
+TIGHT, LOOSE = 1e-9, 1e-4
 TURNS = 40
 ABSENT = -10.0  # the margin of a class that a fold's training part does not hold
 
@@ -39,6 +40,11 @@ class Data:
     targets: Ints
     groups: Ints
     classes: int
+
+    @property
+    def present(self) -> Ints:
+        """Return the classes that there are pictures of."""
+        return np.unique(self.targets)
 
     def take(self, rows: NDArray[Any]) -> Data:
         return Data(self.features[rows], self.targets[rows], self.groups[rows], self.classes)
@@ -87,32 +93,38 @@ class Chosen:
 
 
 def fit(data: Data, c: float, *, unit_length: bool) -> Classifier:
-    """Fit one SVM. Classes that `data` does not hold get a margin of ABSENT."""
-    mean, spread = data.features.mean(axis=0), data.features.std(axis=0)
-    scale = np.where(spread > 1e-8, spread, 1.0)
-    inputs = _normalised(data.features, mean, scale, unit_length=unit_length)
-    svm = LinearSVC(C=c, class_weight="balanced", dual="auto", max_iter=MAX_ITERATIONS, random_state=0)
-    with warnings.catch_warnings():
-        # A large C on separable classes does not settle; cross-validation judges it by what it predicts.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        svm.fit(inputs, data.targets)
-    coefficients, intercepts = svm.coef_, svm.intercept_
-    if len(svm.classes_) == 2:
-        coefficients, intercepts = np.vstack([-coefficients, coefficients]), np.concatenate([-intercepts, intercepts])
-    weights, bias = np.zeros((data.classes, inputs.shape[1])), np.full(data.classes, ABSENT)
-    weights[svm.classes_], bias[svm.classes_] = coefficients, intercepts
-    return Classifier(mean, scale, weights, bias, unit_length)
+    """Fit one SVM to the last digits. Classes that `data` does not hold get a margin of ABSENT."""
+    scaling = _Scaling.of(data, unit_length=unit_length)
+    weights = _Fits(data, scaling, np.float64).weights(c, TIGHT)
+    return scaling.classifier(weights, data.present)
 
 
-def choose(data: Data, options: Options) -> Chosen:
-    """Return the C with the best class-averaged accuracy in grouped cross-validation; ties go to the smaller."""
+def choose(data: Data, options: Options, threads: int = 1) -> Chosen:
+    """Return the C with the best class-averaged accuracy in grouped cross-validation; ties go to the smaller.
+
+    Folds are worked on side by side; each is computed alone, so the result does not depend on
+    how many `threads` there are.
+    """
+    c_values = sorted(options.c_values)
     parts = list(_folds(data, options.folds))
-    trials = [_try(data, c, parts, unit_length=options.unit_length) for c in sorted(options.c_values)]
+    margins = np.zeros((len(c_values), len(data.targets), data.classes))
+    with ThreadPoolExecutor(threads) as pool:
+        found = pool.map(lambda part: _path(data.take(part[0]), data.features[part[1]], c_values, options), parts)
+        for (_, outside), values in zip(parts, found, strict=True):
+            margins[:, outside] = values
+    trials = [Trial(c, class_average(one.argmax(axis=1), data.targets), one) for c, one in zip(c_values, margins, strict=True)]
     best = max(trials, key=lambda trial: trial.accuracy)
     return Chosen(trials, best, temperature(best.margins, data.targets))
 
 
-def leave_groups_out(data: Data, options: Options, progress: Reporter = silent) -> Floats:
+def _path(inside: Data, outside: Floats, c_values: list[float], options: Options) -> Floats:
+    """Return margins (c, n, k) of left-out pictures for rising C, each fit begun where the last one ended."""
+    scaling = _Scaling.of(inside, unit_length=options.unit_length)
+    fits = _Fits(inside, scaling, np.float32)
+    return np.stack([scaling.classifier(fits.weights(c, LOOSE), inside.present).margins(outside) for c in c_values])
+
+
+def leave_groups_out(data: Data, options: Options, threads: int = 1, progress: Reporter = silent) -> Floats:
     """Return probabilities (n, k) of each picture by a classifier that saw none of its group.
 
     C and temperature are chosen anew without the group. Up to TURNS groups each is left out
@@ -123,7 +135,7 @@ def leave_groups_out(data: Data, options: Options, progress: Reporter = silent) 
     for turn in track(np.unique(turns), progress, note="groups left out"):
         out = turns == turn
         rest = data.take(~out)
-        chosen = choose(rest, options)
+        chosen = choose(rest, options, threads)
         fitted = fit(rest, chosen.best.c, unit_length=options.unit_length)
         margins = fitted.margins(data.features[out])
         probabilities[out] = np.exp(log_softmax(margins / chosen.temperature, axis=1))
@@ -150,13 +162,6 @@ def class_average(predicted: Ints, targets: Ints) -> float:
     return float(np.mean([(predicted[targets == label] == label).mean() for label in np.unique(targets)]))
 
 
-def _try(data: Data, c: float, parts: list[tuple[Ints, Ints]], *, unit_length: bool) -> Trial:
-    margins = np.zeros((len(data.targets), data.classes))
-    for inside, outside in parts:
-        margins[outside] = fit(data.take(inside), c, unit_length=unit_length).margins(data.features[outside])
-    return Trial(c, class_average(margins.argmax(axis=1), data.targets), margins)
-
-
 def _folds(data: Data, most: int) -> Iterator[tuple[Ints, Ints]]:
     """Cut into folds that keep groups whole and classes balanced; as many as the rarest class has groups."""
     counts = [len(np.unique(data.groups[data.targets == label])) for label in np.unique(data.targets)]
@@ -178,6 +183,48 @@ def _turns(data: Data) -> Ints:
         for group in np.unique(data.groups[data.targets == label]):
             turn_of.setdefault(int(group), len(turn_of) % turns)
     return np.asarray([turn_of[int(group)] for group in data.groups], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class _Scaling:
+    """How features become inputs: standardised, then (if asked) scaled to unit length."""
+
+    mean: Floats
+    scale: Floats
+    unit_length: bool
+    classes: int
+
+    @classmethod
+    def of(cls, data: Data, *, unit_length: bool) -> _Scaling:
+        spread = data.features.std(axis=0)
+        return cls(data.features.mean(axis=0), np.where(spread > 1e-8, spread, 1.0), unit_length, data.classes)
+
+    def classifier(self, weights: Floats, present: Ints) -> Classifier:
+        """Return solved weights (d + 1, classes there) as a classifier of all classes."""
+        full, bias = np.zeros((self.classes, len(self.mean))), np.full(self.classes, ABSENT)
+        full[present], bias[present] = weights[:-1].T, weights[-1]
+        return Classifier(self.mean, self.scale, full, bias, self.unit_length)
+
+
+class _Fits:
+    """Fits on the same pictures for several C; each begins where the last one ended."""
+
+    def __init__(self, data: Data, scaling: _Scaling, kind: type[np.floating[Any]]) -> None:
+        inputs = _normalised(data.features, scaling.mean, scaling.scale, unit_length=scaling.unit_length)
+        ours = data.targets[:, None] == data.present
+        # Two classes are one problem seen from two sides; LIBLINEAR weighs both, more classes only the class itself.
+        weights = len(data.targets) / (len(data.present) * ours.sum(axis=0))
+        rest = weights[::-1] if len(data.present) == 2 else 1.0
+        self._inputs = np.hstack([inputs, np.ones((len(inputs), 1))]).astype(kind)
+        self._signs = np.where(ours, 1, -1).astype(kind)
+        self._penalties = np.where(ours, weights, rest).astype(kind)
+        self._weights = np.zeros((self._inputs.shape[1], len(data.present)), kind)
+
+    def weights(self, c: float, tolerance: float) -> Floats:
+        """Return weights (d + 1, classes there)."""
+        penalties = self._penalties * self._penalties.dtype.type(c)
+        self._weights = newton.solve(self._inputs, self._signs, penalties, self._weights, tolerance)
+        return self._weights.astype(np.float64)
 
 
 def _normalised(features: Floats, mean: Floats, scale: Floats, *, unit_length: bool) -> Floats:

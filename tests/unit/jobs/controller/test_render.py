@@ -91,10 +91,24 @@ def test_a_pod_has_the_least_rights() -> None:
 
 
 def test_libraries_get_one_thread_each() -> None:
-    (container,) = render(STEPS.stage("train"), plan("train"), "k", 1, Site(threads=4))["spec"]["template"]["spec"]["containers"]
-    environment = {one["name"]: one["value"] for one in container["env"]}
+    environment = environment_of(plan("train", units=1), Site(cores=4))
     assert environment["OMP_NUM_THREADS"] == environment["OPENBLAS_NUM_THREADS"] == "1"
-    assert environment["DARKROOM_THREADS"] == "4"
+
+
+def test_a_machine_s_cores_are_shared_out_among_the_processes_of_a_job() -> None:
+    assert environment_of(plan("train", units=1), Site(cores=4))["DARKROOM_THREADS"] == "4"
+    assert environment_of(plan(units=9), Site(cores=4))["DARKROOM_THREADS"] == "2"
+    assert environment_of(plan(units=9), Site(cores=1))["DARKROOM_THREADS"] == "1"
+
+
+def test_a_pod_has_as_many_threads_as_its_cpu_limit() -> None:
+    assert environment_of(plan(), Site())["DARKROOM_THREADS"] == STEPS.stage("featurize").resources.cpu
+
+
+def environment_of(one: Plan, site: Site) -> dict[str, str]:
+    stage = STEPS.stage(one.step.partition("/")[0])
+    (container,) = render(stage, one, "k", 2, site)["spec"]["template"]["spec"]["containers"]
+    return {entry["name"]: entry["value"] for entry in container["env"]}
 
 
 def test_a_disruption_is_looked_at_before_any_exit_code() -> None:

@@ -30,10 +30,10 @@ def test_the_older_form_of_a_quota_is_kept_too(quota: str, expected: int, tmp_pa
     assert usable_cores(tmp_path) == expected
 
 
-def test_cores_are_shared_out_among_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stage_processes_are_told_where_the_store_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DARKROOM_S3_ENDPOINT", "http://127.0.0.1:1")
-    site = this_machine("s3://b", nodes=1000)
-    assert site.threads == 1
+    site = this_machine("s3://b")
+    assert site.cores == usable_cores()
     assert site.environment == {"DARKROOM_STORE": "s3://b", "DARKROOM_S3_ENDPOINT": "http://127.0.0.1:1"}
 
 
