@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from common.records import Value
-from common.tables import read_matrix, read_table
+from common.tables import read_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from common.artifact import Artifact
 
 ROWS, VERSION = "rows.parquet", "dataset.parquet"
-VECTORS, IDS = "vectors.npy", "ids.json"
+SCORES = "scores.parquet"
 HELD_OUT, HELD_OUT_IDS = "held-out.npy", "held-out-ids.json"
 TRAIN, TEST = "train", "test"
 TEST_SIDE, LEAVE_ONE_GROUP_OUT = "test side", "leave one group out"
@@ -56,6 +54,18 @@ class Entry(Value, frozen=True, kw_only=True):
     licence: str
 
 
+class Score(Value, frozen=True, kw_only=True):
+    """One scored picture. `confidence` is the probability of the predicted class."""
+
+    id: str
+    name: str
+    group: str
+    label: str
+    predicted: str
+    confidence: float
+    correct: bool
+
+
 def rows_of(snapshot: Artifact) -> list[Row]:
     """Return the rows of a snapshot."""
     return read_table(snapshot.read(ROWS), Row)
@@ -66,13 +76,9 @@ def entries_of(version: Artifact) -> list[Entry]:
     return read_table(version.read(VERSION), Entry)
 
 
-def vectors_of(features: Artifact) -> dict[str, NDArray[np.float32]]:
-    """Return each picture's vector by its id."""
-    vectors: dict[str, Any] = {}
-    for unit in features.units:
-        ids = msgspec.json.decode(unit.read(IDS), type=list[str])
-        vectors |= dict(zip(ids, read_matrix(unit.read(VECTORS)), strict=True))
-    return vectors
+def scores_of(evaluation: Artifact) -> list[Score]:
+    """Return the scored pictures of an evaluation."""
+    return read_table(evaluation.read(SCORES), Score)
 
 
 def targets(entries: Sequence[Entry], classes: Sequence[str]) -> NDArray[np.int64]:
@@ -89,10 +95,3 @@ def groups(entries: Sequence[Entry]) -> NDArray[np.int64]:
 
     found = np.unique([entry.group for entry in entries], return_inverse=True)[1]
     return found.astype(np.int64).reshape(-1)
-
-
-def matrix(entries: Sequence[Entry], vectors: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Return the entries' vectors, shape (n, d)."""
-    import numpy as np
-
-    return np.stack([vectors[entry.id] for entry in entries])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import functools
+from collections import Counter
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -11,37 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common import images, shards
-from common.artifact import Artifact, UnitReader
 from common.dataset import LEAVE_ONE_GROUP_OUT, Entry
-from common.errors import BadInput
-from common.metrics import Figure, Scored, Summary
+from common.metrics import Curve, Figure, Scored, Summary, pr_curve, roc_curve
 from common.model import Card
 from common.records import Manifest
+from jobs.evaluate.gallery import Gallery
 
-MOST_ERRORS, MOST_EXCLUDED, THUMBNAIL = 48, 200, 160
-_CURVE_POINTS = 120
-
-
-class Pictures:
-    """Reads single pictures of a snapshot, by range."""
-
-    def __init__(self, snapshot: Artifact) -> None:
-        self._snapshot = snapshot
-
-    @functools.cached_property
-    def _places(self) -> dict[str, tuple[UnitReader, shards.Entry]]:
-        return {entry.id: (unit, entry) for unit in self._snapshot.units for entry in shards.read_index(unit)}
-
-    def thumbnail(self, image_id: str, side: int = THUMBNAIL) -> str:
-        """Return a small JPEG as a data URL, or "" where the picture cannot be shown."""
-        if image_id not in self._places:
-            return ""
-        try:
-            picture = images.decode(shards.read_picture(*self._places[image_id]))
-        except BadInput:
-            return ""
-        return "data:image/jpeg;base64," + base64.b64encode(images.thumbnail(picture, side)).decode()
+MOST_ERRORS, MOST_PAIRS, MOST_OF_A_PAIR, MOST_SAME, MOST_EXCLUDED = 24, 4, 6, 24, 200
+_CURVE_POINTS = 100
 
 
 @dataclass(frozen=True)
@@ -58,7 +34,7 @@ class Page:
     summary: Summary
     entries: list[Entry]
     excluded: list[Entry]
-    pictures: Pictures
+    gallery: Gallery
 
 
 def render(page: Page) -> bytes:
@@ -92,35 +68,45 @@ def sentence(page: Page) -> str:
 
 
 def _facts(page: Page) -> dict[str, Any]:
-    classes = page.card.classes
-    info = page.version.info
+    classes, summary = page.card.classes, page.summary
     return {
         "sentence": sentence(page),
         "page": page,
         "figures": [
-            ("Accuracy", page.summary.accuracy),
-            ("Class-averaged accuracy", page.summary.class_average_accuracy),
-            ("Macro F1", page.summary.macro_f1),
-            ("Area under ROC", page.summary.auc),
+            ("Accuracy", summary.accuracy),
+            ("Class-averaged accuracy", summary.class_average_accuracy),
+            ("Macro F1", summary.macro_f1),
+            ("Area under ROC", summary.auc),
+            ("Average precision", summary.precision),
+            ("Calibration error", summary.calibration_error),
         ],
-        "rows": list(zip(classes, page.summary.class_accuracy, page.summary.class_auc, strict=True)),
+        "rows": list(zip(classes, summary.class_accuracy, summary.class_f1, summary.class_auc, summary.class_precision, strict=True)),
+        "micro": (summary.auc_micro, summary.precision_micro),
         "confusion": _confusion(page),
-        "curves": [(name, _curve(page.scored, index)) for index, name in enumerate(classes)],
+        "roc": _curves(page, roc_curve),
+        "precision": _curves(page, pr_curve),
+        "reliability": [(100 * one.confidence, 100 * one.accuracy.value, one) for one in summary.reliability],
         "errors": _errors(page),
+        "pairs": _confused_pairs(page),
+        "same": _same_pictures(page),
+        "reasons": Counter(_kind(entry) for entry in page.excluded).most_common(),
         "excluded": _excluded(page),
-        "excluded_count": len(page.excluded),
-        "warnings": info["warnings"],
-        "counts": [(name, info["groups"][name], info["sides"][name]) for name in classes],
-        "provenance": {
-            "Pictures": page.source,
-            "Scored": page.scoring,
-            "Backbone and classifier": page.card.name,
-            "C": page.card.training["c"],
-            "Temperature": round(page.card.temperature, 4),
-            "Model": page.model_digest,
-            "Dataset version": page.version.digest,
-            "Preprocessing": f"{page.card.preprocessing.fit}, {page.card.preprocessing.resolution} pixels",
-        },
+        "warnings": page.version.info["warnings"],
+        "counts": [(name, page.version.info["groups"][name], page.version.info["sides"][name]) for name in classes],
+        "provenance": _provenance(page),
+    }
+
+
+def _provenance(page: Page) -> dict[str, Any]:
+    return {
+        "Pictures": page.source,
+        "Scored": page.scoring,
+        "Backbone and classifier": page.card.name,
+        "C": page.card.training["c"],
+        "Temperature": round(page.card.temperature, 4),
+        "Model": page.model_digest,
+        "Dataset version": page.version.digest,
+        "Preprocessing": f"{page.card.preprocessing.fit}, {page.card.preprocessing.resolution} pixels",
     }
 
 
@@ -133,33 +119,68 @@ def _confusion(page: Page) -> list[tuple[str, list[tuple[int, float]]]]:
     return rows
 
 
-def _curve(scored: Scored, index: int) -> str:
-    """Return a ROC curve as SVG points in a square of 100."""
-    order = np.argsort(-scored.probabilities[:, index], kind="stable")
-    positive = scored.truth[order] == index
-    found = np.concatenate([[0.0], np.cumsum(positive) / max(1, positive.sum())])
-    false = np.concatenate([[0.0], np.cumsum(~positive) / max(1, (~positive).sum())])
-    keep = _thin(len(found))
-    return " ".join(f"{100 * x:.1f},{100 - 100 * y:.1f}" for x, y in zip(false[keep], found[keep], strict=True))
+def _curves(page: Page, of: Any) -> list[tuple[str, str]]:
+    """Return (class, SVG points in a square of 100) for each class, then for all judgements together."""
+    scores, truth = page.scored.probabilities, page.scored.truth
+    ours = truth[:, None] == np.arange(page.scored.classes)
+    named = [(name, of(scores[:, index], ours[:, index])) for index, name in enumerate(page.card.classes)]
+    return [(name, _points(curve)) for name, curve in [*named, ("all together", of(scores.ravel(), ours.ravel()))]]
 
 
-def _thin(length: int) -> NDArray[np.int64]:
-    return np.unique(np.linspace(0, length - 1, min(length, _CURVE_POINTS)).round().astype(np.int64))
+def _points(curve: Curve) -> str:
+    keep = np.unique(np.linspace(0, len(curve.x) - 1, min(len(curve.x), _CURVE_POINTS)).round().astype(np.int64))
+    return " ".join(f"{100 * x:.1f},{100 - 100 * y:.1f}" for x, y in zip(curve.x[keep], curve.y[keep], strict=True))
 
 
 def _errors(page: Page) -> list[dict[str, Any]]:
-    """Return the wrong ones, the surest first."""
-    predicted = page.scored.predicted
-    wrong = np.flatnonzero(predicted != page.scored.truth)
-    surest = sorted(wrong.tolist(), key=lambda row: (-page.scored.probabilities[row, predicted[row]], page.entries[row].name))
+    """Return the wrong ones, the surest first, each beside the training pictures that look most like it."""
+    predicted, sure = page.scored.predicted, page.scored.confidence
+    wrong = np.flatnonzero(predicted != page.scored.truth).tolist()
+    surest = sorted(wrong, key=lambda row: (-sure[row], page.entries[row].name))[:MOST_ERRORS]
+    near = page.gallery.neighbours([page.entries[row] for row in surest])
     return [
         {
             "entry": page.entries[row],
             "predicted": page.card.classes[predicted[row]],
-            "confidence": page.scored.probabilities[row, predicted[row]],
-            "image": page.pictures.thumbnail(page.entries[row].id),
+            "confidence": sure[row],
+            "image": page.gallery.thumbnail(page.entries[row].id),
+            "near": [(one, page.gallery.thumbnail(one.id, small=True)) for one in neighbours],
         }
-        for row in surest[:MOST_ERRORS]
+        for row, neighbours in zip(surest, near, strict=True)
+    ]
+
+
+def _confused_pairs(page: Page) -> list[dict[str, Any]]:
+    """Return the most frequent confusions with a few pictures of each."""
+    predicted, truth = page.scored.predicted, page.scored.truth
+    counts = Counter((int(true), int(guess)) for true, guess in zip(truth, predicted, strict=True) if true != guess)
+    found = []
+    for (true, guess), count in counts.most_common(MOST_PAIRS):
+        rows: NDArray[np.int64] = np.flatnonzero((truth == true) & (predicted == guess))
+        shown = sorted(rows.tolist(), key=lambda row: -page.scored.confidence[row])[:MOST_OF_A_PAIR]
+        images = [(page.entries[row], page.gallery.thumbnail(page.entries[row].id, small=True)) for row in shown]
+        found.append({"true": page.card.classes[true], "guess": page.card.classes[guess], "count": count, "images": images})
+    return found
+
+
+def _same_pictures(page: Page) -> list[dict[str, Any]]:
+    """Return sets of the same picture, label conflicts first, then duplicates beside the one that was kept."""
+    kept = {entry.name: entry for entry in page.gallery.kept}
+    sets: dict[tuple[int, str], list[Entry]] = {}
+    for entry in sorted(page.excluded, key=lambda one: one.name):
+        if entry.reason.startswith("label conflict"):
+            sets.setdefault((0, entry.group), []).append(entry)
+        elif entry.reason.startswith("duplicate of "):
+            original = entry.reason.removeprefix("duplicate of ")
+            members = sets.setdefault((1, original), [kept[original]] if original in kept else [])
+            members.append(entry)
+    return [
+        {
+            "conflict": order == 0,
+            "reason": members[0].reason if order == 0 else f"{len(members)} times, one kept",
+            "images": [(one, page.gallery.thumbnail(one.id, small=True)) for one in members[:MOST_OF_A_PAIR]],
+        }
+        for (order, _), members in sorted(sets.items())[:MOST_SAME]
     ]
 
 
@@ -167,3 +188,7 @@ def _excluded(page: Page) -> list[Entry]:
     """Return what was left out, label conflicts first."""
     order = sorted(page.excluded, key=lambda entry: (not entry.reason.startswith("label conflict"), entry.reason, entry.name))
     return order[:MOST_EXCLUDED]
+
+
+def _kind(entry: Entry) -> str:
+    return entry.reason.partition(":")[0].partition(" of ")[0]

@@ -3,7 +3,7 @@
 from common.parameters import Parameter
 from common.stage import Input, Resources, Stage, Step
 
-PARAMETERS = (Parameter("evaluate.resamples", "integer", 2000, "Resamples of each interval.", low=100, high=100_000),)
+PARAMETERS = (Parameter("evaluate.resamples", "integer", 200, "Resamples behind each interval.", low=50, high=100_000),)
 
 STAGE = Stage(
     name="evaluate",
@@ -22,6 +22,6 @@ STAGE = Stage(
         ),
     ),
     parameters=PARAMETERS,
-    values=("dataset", "images", "metrics", "model", "shards", "tables"),
+    values=("dataset", "features", "images", "metrics", "model", "shards", "tables"),
     resources=Resources(cpu="1", memory="2Gi"),
 )

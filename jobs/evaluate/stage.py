@@ -8,61 +8,51 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from common import dataset, metrics, model, records
 from common.artifact import Artifact
-from common.dataset import HELD_OUT, HELD_OUT_IDS, LEAVE_ONE_GROUP_OUT, TEST, Entry, entries_of, vectors_of
+from common.dataset import HELD_OUT, HELD_OUT_IDS, LEAVE_ONE_GROUP_OUT, SCORES, TEST, Entry, Score, entries_of
+from common.features import matrix, vectors_of
 from common.metrics import Scored, Summary
 from common.model import CARD_FILE, MODEL_FILE, PROBABILITIES, Card, Model
-from common.records import Value, canonical
+from common.records import canonical
 from common.stage import StepFunction, Work
 from common.tables import read_matrix, write_matrix, write_table
 from jobs.evaluate import report
+from jobs.evaluate.gallery import Gallery
 
-METRICS, SCORES, PROBABILITY_MATRIX = "metrics.json", "scores.parquet", "probabilities.npy"
-
-
-class Score(Value, frozen=True, kw_only=True):
-    """One scored picture. `confidence` is the probability of the predicted class."""
-
-    id: str
-    name: str
-    group: str
-    label: str
-    predicted: str
-    confidence: float
-    correct: bool
+METRICS, PROBABILITY_MATRIX = "metrics.json", "probabilities.npy"
 
 
 def evaluate(work: Work) -> None:
     """Write the figures; content: metrics.json, scores.parquet, probabilities.npy; evidence: report.html."""
-    version, source = work.inputs["dataset"], str(work.inputs["snapshot"].info["source"])
-    card = records.decode(work.inputs["model"].read(CARD_FILE), Card, "the model's card")
-    entries, probabilities = _score(work, card)
+    version, model_artifact = work.inputs["dataset"], work.inputs["model"]
+    card = records.decode(model_artifact.read(CARD_FILE), Card, "the model's card")
+    everything = entries_of(version)
+    kept = [entry for entry in everything if entry.kept]
+    vectors = vectors_of(work.inputs["features"])
+    entries, probabilities = _score(work, card, kept, vectors)
     scored = Scored(dataset.targets(entries, card.classes), probabilities, dataset.groups(entries))
-    summary = metrics.summarise(scored, work.parameters.integer("evaluate.resamples"))
-    scores = _scores(entries, scored, card.classes)
+    with threadpool_limits(1):  # results may not depend on the number of cores
+        summary = metrics.summarise(scored, work.parameters.integer("evaluate.resamples"))
     work.out.write(METRICS, canonical(_document(summary, card.classes)))
-    work.out.write(SCORES, write_table(scores, Score))
+    work.out.write(SCORES, write_table(_scores(entries, scored, card.classes), Score))
     work.out.write(PROBABILITY_MATRIX, write_matrix(probabilities.astype(np.float32)))
-    work.out.info |= {
-        "items": len(entries),
-        "source": source,
-        "scoring": version.info["scoring"],
-        "metrics": {"test": _headline(summary)},
-    }
+    source, scoring = str(work.inputs["snapshot"].info["source"]), str(version.info["scoring"])
+    work.out.info |= {"items": len(entries), "source": source, "scoring": scoring, "metrics": {"test": _headline(summary)}}
     page = report.Page(
         source=source,
-        scoring=str(version.info["scoring"]),
+        scoring=scoring,
         card=card,
-        model_digest=work.inputs["model"].manifest.digest,
+        model_digest=model_artifact.manifest.digest,
         version=version.manifest,
-        trials=msgspec.json.decode(work.inputs["model"].read("trials.json")),
+        trials=msgspec.json.decode(model_artifact.read("trials.json")),
         scored=scored,
         summary=summary,
         entries=entries,
-        excluded=[entry for entry in entries_of(version) if not entry.kept],
-        pictures=report.Pictures(work.inputs["snapshot"]),
+        excluded=[entry for entry in everything if not entry.kept],
+        gallery=Gallery(work.inputs["snapshot"], kept, vectors, across_sides=scoring == LEAVE_ONE_GROUP_OUT),
     )
     work.out.write("report.html", report.render(page), evidence=True)
 
@@ -70,15 +60,15 @@ def evaluate(work: Work) -> None:
 STEPS: Mapping[str, StepFunction] = {"evaluate": evaluate}
 
 
-def _score(work: Work, card: Card) -> tuple[list[Entry], NDArray[np.float64]]:
+def _score(
+    work: Work, card: Card, kept: list[Entry], vectors: Mapping[str, NDArray[np.float32]]
+) -> tuple[list[Entry], NDArray[np.float64]]:
     """Return the pictures to be judged and their probabilities, by a model that saw none of their group."""
-    kept = [entry for entry in entries_of(work.inputs["dataset"]) if entry.kept]
     if work.inputs["dataset"].info["scoring"] == LEAVE_ONE_GROUP_OUT:
         return kept, _held_out(work.inputs["model"], kept)
     tests = [entry for entry in kept if entry.side == TEST]
     head = Model(model.cut_head(work.inputs["model"].read(MODEL_FILE), card.dimension))
-    scores = head.run(dataset.matrix(tests, vectors_of(work.inputs["features"])), PROBABILITIES)
-    return tests, scores.astype(np.float64)
+    return tests, head.run(matrix((entry.id for entry in tests), vectors), PROBABILITIES).astype(np.float64)
 
 
 def _held_out(trained: Artifact, kept: list[Entry]) -> NDArray[np.float64]:
@@ -104,18 +94,21 @@ def _scores(entries: list[Entry], scored: Scored, classes: tuple[str, ...]) -> l
 
 
 def _headline(summary: Summary) -> dict[str, Any]:
-    return {
-        "accuracy": msgspec.to_builtins(summary.accuracy),
-        "class_average_accuracy": msgspec.to_builtins(summary.class_average_accuracy),
-        "macro_f1": msgspec.to_builtins(summary.macro_f1),
-        "auc": msgspec.to_builtins(summary.auc),
-    }
+    names = ("accuracy", "class_average_accuracy", "macro_f1", "auc")
+    return {name: msgspec.to_builtins(getattr(summary, name)) for name in names}
 
 
 def _document(summary: Summary, classes: tuple[str, ...]) -> dict[str, Any]:
-    rows = zip(classes, summary.class_accuracy, summary.class_auc, strict=True)
+    """Return all figures; those of classes by name, the confusion matrix also as shares of each true class."""
+    everything: dict[str, Any] = msgspec.to_builtins(summary)
+    by_class = {
+        name.removeprefix("class_"): everything.pop(name) for name in ("class_accuracy", "class_f1", "class_auc", "class_precision")
+    }
+    counts = everything.pop("confusion")
+    shares = [[count / max(1, sum(row)) for count in row] for row in counts]
     return {
         "test": _headline(summary),
-        "classes": {name: {"accuracy": accuracy, "auc": auc} for name, accuracy, auc in rows},
-        "confusion": {"classes": classes, "counts": summary.confusion},
+        "figures": everything,
+        "classes": {label: {name: values[index] for name, values in by_class.items()} for index, label in enumerate(classes)},
+        "confusion": {"classes": classes, "counts": counts, "shares": shares},
     }

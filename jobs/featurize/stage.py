@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common import images, model, records, shards
-from common.dataset import IDS, VECTORS
+from common.features import IDS, VECTORS
 from common.images import Preprocessing
 from common.model import CARD_FILE, FEATURES, MODEL_FILE, Card, Model
 from common.records import canonical

@@ -13,7 +13,7 @@ PARAMETERS = (
         low=-1,
         high=1,
     ),
-    Parameter("gate.resamples", "integer", 2000, "Resamples of the difference's interval.", low=100, high=100_000),
+    Parameter("gate.resamples", "integer", 200, "Resamples behind the interval of the difference.", low=50, high=100_000),
 )
 
 STAGE = Stage(
@@ -35,6 +35,6 @@ STAGE = Stage(
         ),
     ),
     parameters=PARAMETERS,
-    values=("dataset", "images", "metrics", "model", "shards", "tables"),
+    values=("dataset", "features", "images", "metrics", "model", "shards", "tables"),
     resources=Resources(cpu="1", memory="2Gi"),
 )

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from common import dataset, images, metrics, model, records, shards
 from common.artifact import Artifact
-from common.dataset import TEST, Entry, entries_of, vectors_of
+from common.dataset import TEST, Entry, entries_of
+from common.features import matrix, vectors_of
 from common.model import CARD_FILE, MODEL_FILE, PROBABILITIES, Card, Model
 from common.progress import track
 from common.records import Value, canonical
@@ -84,7 +85,7 @@ class _Contender:
         """
         if self.card.backbone == backbone:
             head = Model(model.cut_head(self._data, self.card.dimension))
-            scores = head.run(dataset.matrix(tests, vectors_of(work.inputs["features"])), PROBABILITIES)
+            scores = head.run(matrix((entry.id for entry in tests), vectors_of(work.inputs["features"])), PROBABILITIES)
         else:
             scores = self._score_pictures(work, tests)
         names = np.asarray([classes.index(label) if label in classes else -1 for label in self.card.classes])

@@ -35,6 +35,6 @@ STAGE = Stage(
         ),
     ),
     parameters=PARAMETERS,
-    values=("dataset", "images", "model", "tables"),
+    values=("dataset", "features", "images", "model", "tables"),
     resources=Resources(cpu="2", memory="2Gi"),
 )

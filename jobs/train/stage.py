@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from common import dataset, model, records
-from common.dataset import HELD_OUT, HELD_OUT_IDS, LEAVE_ONE_GROUP_OUT, TRAIN, Entry, entries_of, vectors_of
+from common.dataset import HELD_OUT, HELD_OUT_IDS, LEAVE_ONE_GROUP_OUT, TRAIN, Entry, entries_of
+from common.features import matrix, vectors_of
 from common.model import CARD_FILE, MODEL_FILE, Card, Head
 from common.records import canonical
 from common.stage import StepFunction, Work
@@ -54,7 +55,7 @@ def _options(work: Work) -> svm.Options:
 
 def _data(entries: list[Entry], vectors: Mapping[str, NDArray[np.float32]], classes: tuple[str, ...]) -> svm.Data:
     return svm.Data(
-        features=dataset.matrix(entries, vectors).astype(np.float64),
+        features=matrix((entry.id for entry in entries), vectors).astype(np.float64),
         targets=dataset.targets(entries, classes),
         groups=dataset.groups(entries),
         classes=len(classes),

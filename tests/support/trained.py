@@ -8,7 +8,8 @@ import numpy as np
 
 from common import records
 from common.artifact import Artifact
-from common.dataset import IDS, LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, TRAIN, VECTORS, VERSION, Entry
+from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, TRAIN, VERSION, Entry
+from common.features import IDS, VECTORS
 from common.model import CARD_FILE, MODEL_FILE
 from common.store import Store
 from common.tables import write_matrix, write_table

@@ -12,7 +12,7 @@ from common import code
 from common.errors import BadInput
 from jobs.controller import graph
 
-VALUE_MODULES = ("dataset", "edits", "folders", "images", "metrics", "model", "shards", "tables", "textures")
+VALUE_MODULES = ("dataset", "edits", "features", "folders", "images", "metrics", "model", "shards", "tables", "textures")
 STAGES = [stage.name for stage in graph.load().stages]
 
 
@@ -50,7 +50,7 @@ def copy_of_the_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("jobs/train/svm.py", {"train"}),
         ("jobs/train/spec.py", set()),
-        ("common/metrics.py", {"evaluate", "gate"}),
+        ("common/metrics/summary.py", {"evaluate", "gate"}),
         ("common/textures/camera.py", {"scrape"}),
         ("common/retry.py", set()),
         ("jobs/controller/drive.py", set()),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from common import dataset
-from common.dataset import IDS, VECTORS, Entry
+from common.dataset import Entry
+from common.features import IDS, VECTORS, matrix, vectors_of
 from common.records import canonical
 from common.store.memory import MemoryStore
 from common.tables import write_matrix
@@ -36,5 +37,5 @@ def test_vectors_are_found_by_id_whatever_shard_they_lie_in(memory: MemoryStore)
     ]
     whole = Recipe(step="featurize", parameters={}, inputs={}, code="")
     sealed = seal(memory, whole, [(str(index), one.manifest) for index, one in enumerate(shards)], "w")
-    vectors = dataset.vectors_of(Artifact(memory, sealed))
-    assert dataset.matrix(ENTRIES, vectors).tolist() == [[1.0], [2.0], [3.0]]
+    vectors = vectors_of(Artifact(memory, sealed))
+    assert matrix((entry.id for entry in ENTRIES), vectors).tolist() == [[1.0], [2.0], [3.0]]

@@ -9,13 +9,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from common import metrics
 from common.artifact import Artifact
 from common.dataset import TEST_SIDE, Entry
-from common.metrics import Figure, Scored
+from common.features import vectors_of
+from common.metrics import Figure, Scored, summarise
 from common.store.memory import MemoryStore
 from jobs.evaluate import report
-from jobs.evaluate.report import Page, Pictures
+from jobs.evaluate.gallery import Gallery
+from jobs.evaluate.report import Page
 from tests.support import networks, trained
 from tests.support.scraped import snapshot_of
 
@@ -36,10 +37,10 @@ def page(store: MemoryStore, snapshot: Artifact, entries: list[Entry], excluded:
         version=trained.version(store, entries).manifest,
         trials=[{"c": 0.1, "classAverageAccuracy": 0.875}],
         scored=scored,
-        summary=metrics.summarise(scored, 100),
+        summary=summarise(scored, 100),
         entries=entries,
         excluded=excluded or [],
-        pictures=Pictures(snapshot),
+        gallery=Gallery(snapshot, entries, vectors_of(trained.features(store, entries)), across_sides=False),
     )
 
 
@@ -84,7 +85,8 @@ def test_errors_are_shown_as_pictures_the_surest_first(memory: MemoryStore, snap
     made = page(memory, snapshot, entries)
     html = report.render(made).decode()
     wrong = int((made.scored.predicted != made.scored.truth).sum())
-    assert html.count("data:image/jpeg;base64,") == min(wrong, report.MOST_ERRORS)
+    assert html.count("taken for <span") >= min(wrong, report.MOST_ERRORS)
+    assert html.count("data:image/jpeg;base64,") > 4 * min(wrong, report.MOST_ERRORS)
     shares = [float(found) for found in re.findall(r"taken for <span class=\"bad\">\w+</span>, ([\d.]+) %", html)]
     assert shares == sorted(shares, reverse=True)
 
@@ -98,8 +100,20 @@ def test_what_was_left_out_is_listed_conflicts_first(memory: MemoryStore, snapsh
     assert html.index("label conflict") < html.index("duplicate of a") < html.index("refused: cannot")
 
 
-def test_a_picture_that_cannot_be_shown_leaves_a_gap(snapshot: Artifact) -> None:
-    assert Pictures(snapshot).thumbnail("no such picture") == ""
+def test_label_conflicts_and_duplicates_are_shown_as_sets_of_pictures(memory: MemoryStore, snapshot: Artifact) -> None:
+    entries = trained.entries()
+    kept = entries[0]
+    conflict = "label conflict: the same picture is under bars and rows"
+    excluded = [
+        msgspec.structs.replace(entries[1], kept=False, name="bars/twin.png", reason=f"duplicate of {kept.name}"),
+        msgspec.structs.replace(entries[2], kept=False, name="bars/torn.png", group="g", reason=conflict),
+        msgspec.structs.replace(entries[3], kept=False, name="rows/torn.png", group="g", reason=conflict),
+    ]
+    html = report.render(page(memory, snapshot, entries, excluded)).decode()
+    sets = html[html.index("more than once") : html.index("Left out")]
+    assert sets.index("torn.png") < sets.index("twin.png")
+    assert sets.index(kept.name) < sets.index("twin.png")
+    assert sets.count("<h3") == 2
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 from sklearn.metrics import accuracy_score
 
 from common.artifact import Artifact
-from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE
+from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, scores_of
 from common.store.memory import MemoryStore
-from common.tables import read_matrix, read_table
-from jobs.evaluate.stage import METRICS, PROBABILITY_MATRIX, SCORES, Score
+from common.tables import read_matrix
+from jobs.evaluate.stage import METRICS, PROBABILITY_MATRIX
 from tests.support import trained
 from tests.support.rooms import defaults, run_step
 from tests.support.scraped import snapshot_of
@@ -35,13 +35,13 @@ def evaluated(store: MemoryStore, snapshot: Artifact, scoring: str = TEST_SIDE, 
 
 def test_only_the_test_side_is_scored(memory: MemoryStore, snapshot: Artifact) -> None:
     made = evaluated(memory, snapshot)
-    scores = read_table(made.read(SCORES), Score)
+    scores = scores_of(made)
     assert {score.id for score in scores} == {row.id for row in trained.entries(per_class=40) if row.side == TEST}
 
 
 def test_figures_follow_from_the_scores(memory: MemoryStore, snapshot: Artifact) -> None:
     made = evaluated(memory, snapshot)
-    scores = read_table(made.read(SCORES), Score)
+    scores = scores_of(made)
     document = msgspec.json.decode(made.read(METRICS))
     accuracy = document["test"]["accuracy"]
     assert accuracy["value"] == pytest.approx(accuracy_score([one.label for one in scores], [one.predicted for one in scores]))

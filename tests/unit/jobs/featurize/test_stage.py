@@ -10,7 +10,7 @@ import pytest
 
 from common import images, model, records, shards
 from common.artifact import Artifact
-from common.dataset import IDS, VECTORS
+from common.features import IDS, VECTORS
 from common.model import CARD_FILE, FEATURES, MODEL_FILE, Card
 from common.store.memory import MemoryStore
 from common.tables import read_matrix

@@ -1,0 +1,34 @@
+"""What featurize makes: one vector for each picture, shard by shard, with the ids in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from common.tables import read_matrix
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from common.artifact import Artifact
+
+VECTORS, IDS = "vectors.npy", "ids.json"
+
+
+def vectors_of(features: Artifact) -> dict[str, NDArray[np.float32]]:
+    """Return each picture's vector by its id."""
+    vectors: dict[str, Any] = {}
+    for unit in features.units:
+        ids = msgspec.json.decode(unit.read(IDS), type=list[str])
+        vectors |= dict(zip(ids, read_matrix(unit.read(VECTORS)), strict=True))
+    return vectors
+
+
+def matrix(ids: Iterable[str], vectors: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return the pictures' vectors, shape (n, d)."""
+    import numpy as np
+
+    return np.stack([vectors[one] for one in ids])
