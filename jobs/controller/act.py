@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import tempfile
 import threading
@@ -14,10 +15,10 @@ from typing import Any
 
 from common import artifact, records
 from common.errors import NotFound, Refused, UnknownName, did_you_mean
-from common.records import Cancel, Plan, Run, StageRecord, State
+from common.records import Cancel, Plan, Pointer, Run, StageRecord, State
 from common.store import IfMatch, Store
 from jobs.controller import explain as explaining
-from jobs.controller import graph, history, runs, settings, submission
+from jobs.controller import graph, history, pointer, runs, settings, submission
 from jobs.controller.drive import Drive, now_text
 from jobs.controller.forecast import Forecast, Line
 from jobs.controller.processes import ProcessLauncher
@@ -170,6 +171,40 @@ def _end_for_dead_driver(store: Store, run: str) -> None:
         state=runs.CANCELLED, driver=None, started=before.started, finished=now_text(), reason="cancelled by a person", writer="cancel"
     )
     store.put(place, records.encode(ended), IfMatch(held.etag))
+
+
+def promote(store: Store, known: Known, *, pin: bool) -> str:
+    """Let a run's model serve because a person says so. Returns a sentence; raises Refused where the run has no model."""
+    trained, gate = known.records.get(history.TRAIN), known.records.get(history.GATE)
+    made = known.records.get(history.SNAPSHOT)
+    if trained is None or trained.ref is None or gate is None or gate.ref is None or made is None:
+        raise Refused(f"Run {known.run.run} has no model that was measured; it did not come as far as the gate.")
+    candidate = Pointer(
+        dataset=known.run.dataset,
+        sequence=0,
+        run=known.run.run,
+        snapshot=int(made.info["snapshot"]),
+        version=pointer.version_of(trained.ref),
+        model=trained.ref,
+        gate=gate.ref,
+        writer=secrets.token_hex(8),
+    )
+    return _served(pointer.promote(store, candidate, pin=pin))
+
+
+def pin(store: Store, dataset: str, *, pinned: bool) -> str:
+    """Pin or unpin what serves. Returns a sentence."""
+    return _served(pointer.pin(store, dataset, secrets.token_hex(8), pinned=pinned))
+
+
+def roll_back(store: Store, dataset: str) -> str:
+    """Go back to the model that served before, and pin it. Returns a sentence."""
+    return _served(pointer.roll_back(store, dataset, secrets.token_hex(8)))
+
+
+def _served(now: Pointer) -> str:
+    how = "pinned: no run replaces it until it is unpinned" if now.pinned else "not pinned: the next run that passes the gate replaces it"
+    return f"{now.dataset} is served by model {now.version} of run {now.run} ({how})."
 
 
 def fetch_report(store: Store, known: Known, output: str | None) -> str:

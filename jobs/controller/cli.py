@@ -151,6 +151,25 @@ def resume(run: str, as_json: bool) -> None:
 
 
 @commands.command()
+@click.argument("run")
+@click.option("--pin/--no-pin", default=False, help="Keep it whatever later runs find.")
+@click.option("--unpin", is_flag=True, help="Let later runs replace what serves now.")
+@click.option("--rollback", is_flag=True, help="Go back to the model that served before, and pin it.")
+def promote(run: str, pin: bool, unpin: bool, rollback: bool) -> None:
+    """Let a run's model serve (a dataset's newest run, if a dataset is named), or change what serves."""
+    from jobs.controller import act
+
+    store = _store()
+    known = _pick(store, run)
+    if rollback:
+        click.echo(act.roll_back(store, known.run.dataset))
+    elif unpin:
+        click.echo(act.pin(store, known.run.dataset, pinned=False))
+    else:
+        click.echo(act.promote(store, known, pin=pin))
+
+
+@commands.command()
 @click.argument("run", required=False, default="")
 @click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
 @click.option("--output", type=click.Path(dir_okay=False), default=None, help="Write it to this file.")

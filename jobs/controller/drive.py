@@ -20,7 +20,7 @@ from common import artifact, log, records
 from common.errors import AlreadyExists, BadInput, NotFound, PreconditionFailed, Superseded
 from common.records import Manifest, Plan, Pointer, Run, StageRecord, State
 from common.store import IfMatch, Store
-from jobs.controller import graph, pointer, runs, snapshots
+from jobs.controller import graph, history, pointer, runs, snapshots
 from jobs.controller.graph import Graph
 from jobs.controller.launcher import Launcher
 from jobs.controller.observe import Observer
@@ -28,7 +28,6 @@ from jobs.controller.plan import Action, End, Forget, Judge, Keep, Launch, Obser
 from jobs.controller.render import render
 from jobs.controller.site import Site
 
-SNAPSHOT_STEP, CANDIDATE_STEP, GATE_STEP = "scrape/snapshot", "train", "gate"
 LOOK_EVERY_S = 1.0
 
 
@@ -147,7 +146,7 @@ class Drive:
         self._observer.note(artifact.seal(self.store, state.recipe, made, self._token))
 
     def _keep(self, state: StepState, manifest: Manifest, *, cached: bool) -> None:
-        if state.step.name == SNAPSHOT_STEP:
+        if state.step.name == history.SNAPSHOT:
             snapshots.number(self.store, self.run, manifest.ref, int(manifest.info["snapshot"]), self._token)
         self._write_record(state, runs.DONE, manifest=manifest, cached=cached)
         log.compact(self.store, self.run.run, state.step.name)
@@ -205,30 +204,30 @@ class Drive:
         self.launcher.create(render(stage, plan, place, self.run.nodes, self.site))
 
     def _judge(self) -> None:
-        candidate, gate = self._records[CANDIDATE_STEP].ref, self._records[GATE_STEP].ref
+        candidate, gate = self._records[history.TRAIN].ref, self._records[history.GATE].ref
         assert candidate is not None and gate is not None  # noqa: S101, PT018 - both are done
         decision = self._observer.manifest(gate.step, gate.key)
         assert decision is not None  # noqa: S101
         held = pointer.read(self.store, self.run.dataset)
-        snapshot = int(self._records[SNAPSHOT_STEP].info["snapshot"])
+        snapshot = int(self._records[history.SNAPSHOT].info["snapshot"])
         verdict = judge(self.run.run, candidate, decision, held.pointer, snapshot)
         if verdict.promote:
             moved = Pointer(
                 dataset=self.run.dataset,
-                sequence=held.pointer.sequence + 1 if held.pointer else 1,
+                sequence=held.sequence + 1,
                 run=self.run.run,
                 snapshot=snapshot,
                 version=pointer.publish(self.store, self.run.dataset, candidate),
                 model=candidate,
                 gate=gate,
-                previous=held.pointer.version if held.pointer else "",
+                previous=held.version,
                 writer=self._token,
             )
             if not pointer.move(self.store, held, moved):
                 return  # the next turn sees the new pointer and asks the gate again
         if verdict.ask_again:
-            del self._records[GATE_STEP]
-            self.store.delete(runs.record_key(self.run.run, GATE_STEP))
+            del self._records[history.GATE]
+            self.store.delete(runs.record_key(self.run.run, history.GATE))
             return
         self._finish(runs.DONE, verdict.reason, promoted=verdict.serves)
 

@@ -14,7 +14,7 @@ from jobs.controller.graph import Graph
 from jobs.controller.runs import Known
 
 WAITING, NOT_RUN = "waiting", "not run"
-EVALUATE, TRAIN, VERSION = "evaluate", "train", "dedup/dataset"
+SNAPSHOT, VERSION, TRAIN, EVALUATE, GATE = "scrape/snapshot", "dedup/dataset", "train", "evaluate", "gate"
 
 
 def document(store: Store, steps: Graph, known: Known) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from jobs.controller import graph, pointer, runs
 from jobs.controller.graph import Graph
 from jobs.controller.launcher import JobStatus, Launcher
 from jobs.controller.plan import Observed, StepState
-from jobs.controller.render import ATTEMPT, REPAIRS, STEP
+from jobs.controller.render import ATTEMPT, KEY, REPAIRS, STEP, mark
 
 INCUMBENT, CANDIDATE = "run/incumbent", "candidate"
 _FEW, _AT_ONCE = 8, 16
@@ -43,12 +43,12 @@ class Observer:
         refs: dict[str, Ref | None] = {f"{graph.FROZEN}{name}": ref for name, ref in self._run.frozen.items()}
         states = []
         for stage, step in self._graph.steps:
-            record, job = records.get(step.name), _newest(jobs, step.name)
+            record = records.get(step.name)
             if record is not None:
                 refs[step.name] = record.ref
-                states.append(StepState(stage, step, record=record, job=job))
+                states.append(StepState(stage, step, record=record))
             else:
-                states.append(self._look(StepState(stage, step, job=job), refs))
+                states.append(self._look(StepState(stage, step), refs, jobs))
         repairs = {_repaired(job): job for job in jobs if REPAIRS in job.labels}
         return Observed(tuple(states), self._cancelled(), repairs)
 
@@ -73,7 +73,7 @@ class Observer:
         """Take note of a plan that was just written."""
         self._attempts[whole.key] = self._count_attempts(whole) + 1
 
-    def _look(self, state: StepState, refs: Mapping[str, Ref | None]) -> StepState:
+    def _look(self, state: StepState, refs: Mapping[str, Ref | None], jobs: list[JobStatus]) -> StepState:
         inputs = self._inputs(state.step, refs)
         if inputs is None:
             return state
@@ -81,7 +81,8 @@ class Observer:
         if serving is not None:
             return dataclasses.replace(state, recipe=serving.recipe, manifest=serving, lost=self._lost(serving))
         whole = graph.recipe(state.step, self._values, inputs, self._run.code[state.stage.name])
-        state = dataclasses.replace(state, recipe=whole, inputs=inputs, attempts=self._count_attempts(whole))
+        job = _newest(jobs, whole)
+        state = dataclasses.replace(state, recipe=whole, inputs=inputs, attempts=self._count_attempts(whole), job=job)
         if state.job is not None and not state.job.condition:
             return state  # it works; its artifact will be there when it has ended
         return self._look_for_artifact(state, whole)
@@ -169,9 +170,10 @@ class Observer:
         return True
 
 
-def _newest(jobs: list[JobStatus], step: str) -> JobStatus | None:
-    mine = [job for job in jobs if job.labels[STEP] == step.replace("/", ".") and REPAIRS not in job.labels]
-    return max(mine, key=lambda job: int(job.labels[ATTEMPT]), default=None)
+def _newest(jobs: list[JobStatus], whole: Recipe) -> JobStatus | None:
+    """Return the newest Job that makes just this; a step whose input changed meanwhile may have an older one."""
+    mine = [job for job in jobs if (job.labels[STEP], job.labels[KEY]) == (whole.step.replace("/", "."), mark(whole.key))]
+    return max((job for job in mine if REPAIRS not in job.labels), key=lambda job: int(job.labels[ATTEMPT]), default=None)
 
 
 def _repaired(job: JobStatus) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from common.stage import Stage
 from jobs import harness
 from jobs.controller.site import Site
 
-RUN, STAGE, STEP, ATTEMPT, REPAIRS = (f"darkroom/{name}" for name in ("run", "stage", "step", "attempt", "repairs"))
+RUN, STAGE, STEP, KEY, ATTEMPT, REPAIRS = (f"darkroom/{name}" for name in ("run", "stage", "step", "key", "attempt", "repairs"))
 LOST_NODE_S = 30
 GRACE_S = 30
 NAME_LENGTH = 63
@@ -29,6 +29,7 @@ def render(stage: Stage, plan: Plan, plan_key: str, nodes: int, site: Site) -> d
         RUN: plan.run,
         STAGE: stage.name,
         STEP: plan.step.replace("/", "."),
+        KEY: mark(plan.key),
         ATTEMPT: str(plan.attempt),
     }
     if plan.repair:
@@ -54,9 +55,9 @@ def render(stage: Stage, plan: Plan, plan_key: str, nodes: int, site: Site) -> d
 
 
 def job_name(plan: Plan) -> str:
-    """Return a name that is the same for the same run, step, attempt and work, and fits a DNS label."""
-    kind = f"repair-{plan.tasks[0].key[:8]}-" if plan.repair else "a"
-    tail = f"-{plan.step.replace('/', '-')}-{kind}{plan.attempt}"
+    """Return a name that is the same for the same run, step, work and attempt, and fits a DNS label."""
+    work = f"repair-{plan.tasks[0].key[:8]}" if plan.repair else plan.key[:6]
+    tail = f"-{plan.step.replace('/', '-')}-{work}-{plan.attempt}"
     head = re.sub(r"[^a-z0-9-]", "-", plan.run.lower()).strip("-")
     if len(head) + len(tail) > NAME_LENGTH:
         mark = sha256(head.encode()).hexdigest()[:8]
