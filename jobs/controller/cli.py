@@ -90,7 +90,7 @@ def runs(dataset: str, as_json: bool) -> None:
     elif not found:
         click.echo("There are no runs yet.")
     else:
-        _print_table(("RUN", "STATE", "ACCURACY", "", "REASON"), history.table(store, found))
+        _print_table(("RUN", "STATE", "ACCURACY", "TREND", "", "REASON"), history.table(store, found))
 
 
 @commands.command()
@@ -148,6 +148,34 @@ def resume(run: str, as_json: bool) -> None:
 
     store = _store()
     _finish(store, act.resume(store, _pick(store, run)), as_json)
+
+
+@commands.command()
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--output", type=click.Path(dir_okay=False), default=None, help="Write a page with the pictures that changed to this file.")
+@as_json
+def compare(runs: tuple[str, ...], output: str | None, as_json: bool) -> None:
+    """Compare the first run with the others on the same test pictures: difference with interval, what changed."""
+    from pathlib import Path
+
+    from jobs.controller import compare as comparing
+
+    if len(runs) < 2:
+        raise Usage("Name two runs or more to compare.")
+    store = _store()
+    known = [_pick(store, run) for run in runs]
+    pairs = comparing.compare(store, known)
+    if output:
+        Path(output).write_bytes(comparing.page(store, known[0], pairs))
+    if as_json:
+        _print_json(comparing.document(pairs))
+        return
+    for pair in pairs:
+        click.echo(comparing.sentence(pair))
+        for line in [*pair.settings, *pair.inputs]:
+            click.echo(f"    {line}")
+        for one in pair.changed:
+            click.echo(f"    {'mended' if one.mended else 'broken'}  {one.name} ({one.label}): {one.before} -> {one.after}")
 
 
 @commands.command()

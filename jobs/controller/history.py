@@ -105,8 +105,12 @@ def pace(store: Store, dataset: str, most_runs: int = 5) -> dict[str, float]:
 
 
 def table(store: Store, documents: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Return rows for `darkroom runs`: run, state, accuracy with interval, whether its model serves, reason."""
+    """Return rows for `darkroom runs`: run, state, accuracy with interval, trend, whether its model serves, reason.
+
+    The trend sets the accuracy against the dataset's measured run before: a bar from 0 to 100 % and the change in points.
+    """
     serving: dict[str, str] = {}
+    before: dict[str, float] = {}
     rows: list[tuple[str, ...]] = []
     for one in documents:
         test = one["metrics"]["test"]
@@ -114,11 +118,20 @@ def table(store: Store, documents: Iterable[Mapping[str, Any]]) -> list[tuple[st
         if one["dataset"] not in serving:
             held = pointer.read(store, one["dataset"]).pointer
             serving[one["dataset"]] = held.model.digest if held else ""
+        trend = _trend(test["accuracy"]["value"], before.get(one["dataset"])) if test else ""
+        if test:
+            before[one["dataset"]] = test["accuracy"]["value"]
         serves = "serves" if one["model"] and one["model"]["digest"] == serving[one["dataset"]] else ""
-        rows.append((one["run"], one["state"], accuracy, serves, one["reason"]))
+        rows.append((one["run"], one["state"], accuracy, trend, serves, one["reason"]))
     return rows
 
 
 def percent_interval(figure: Mapping[str, float]) -> str:
     """Write a figure as `91.4 % (85.1-96.0)`."""
     return f"{100 * figure['value']:.1f} % ({100 * figure['low']:.1f}-{100 * figure['high']:.1f})"
+
+
+def _trend(value: float, before: float | None) -> str:
+    """Draw a share as one of eight bars, with the change since the run before in points."""
+    bar = "▁▂▃▄▅▆▇█"[min(7, int(value * 8))]
+    return bar if before is None else f"{bar} {100 * (value - before):+.1f}"

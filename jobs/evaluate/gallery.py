@@ -1,25 +1,23 @@
-"""The report's pictures: thumbnails of a snapshot's pictures, and which training pictures look most like one."""
+"""Which training pictures look most like one that was taken for something else."""
 
 from __future__ import annotations
 
-import base64
 import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common import images, shards
-from common.artifact import Artifact, UnitReader
+from common.artifact import Artifact
 from common.dataset import TRAIN, Entry
-from common.errors import BadInput
 from common.features import matrix
+from common.thumbnails import Thumbnails
 
-LARGE, SMALL, NEAREST = 160, 96, 3
+NEAREST = 3
 
 
 class Gallery:
-    """Reads single pictures by range.
+    """The pictures of a report.
 
     `kept` are the dataset version's kept entries; `across_sides` says that every group has its
     turn outside of training, so that neighbours come from any other group.
@@ -28,21 +26,10 @@ class Gallery:
     def __init__(
         self, snapshot: Artifact, kept: Sequence[Entry], vectors: Mapping[str, NDArray[np.float32]], *, across_sides: bool
     ) -> None:
-        self._snapshot = snapshot
+        self.thumbnail = Thumbnails(snapshot)
         self._vectors = vectors
         self._pool = [entry for entry in kept if across_sides or entry.side == TRAIN]
         self.kept = kept
-
-    def thumbnail(self, image_id: str, *, small: bool = False) -> str:
-        """Return a JPEG as a data URL, or "" where the picture cannot be shown."""
-        if image_id not in self._places:
-            return ""
-        try:
-            picture = images.decode(shards.read_picture(*self._places[image_id]))
-        except BadInput:
-            return ""
-        data = images.thumbnail(picture, SMALL if small else LARGE, quality=60 if small else 70)
-        return "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
     def neighbours(self, entries: Sequence[Entry]) -> list[list[Entry]]:
         """Return for each entry the pictures of other groups in the pool that are nearest, by cosine of standardised features."""
@@ -64,10 +51,6 @@ class Gallery:
         mean, spread = pool.mean(axis=0), pool.std(axis=0)
         scale = np.where(spread > 1e-8, spread, 1).astype(np.float32)
         return mean, scale, _unit((pool - mean) / scale)
-
-    @functools.cached_property
-    def _places(self) -> dict[str, tuple[UnitReader, shards.Entry]]:
-        return {entry.id: (unit, entry) for unit in self._snapshot.units for entry in shards.read_index(unit)}
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:

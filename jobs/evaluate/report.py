@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from common import pages
 from common.dataset import LEAVE_ONE_GROUP_OUT, Entry
-from common.metrics import Curve, Figure, Scored, Summary, pr_curve, roc_curve
+from common.metrics import Curve, Scored, Summary, pr_curve, roc_curve
 from common.model import Card
+from common.pages import percent
 from common.records import Manifest
 from jobs.evaluate.gallery import Gallery
 
@@ -39,23 +41,7 @@ class Page:
 
 def render(page: Page) -> bytes:
     """Return the report as HTML; names of files and classes are escaped."""
-    import jinja2
-
-    template = resources.files("jobs.evaluate") / "report.html.j2"
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"percent": percent, "interval": interval}
-    return environment.from_string(template.read_text(encoding="utf-8")).render(_facts(page)).encode()
-
-
-def percent(value: float) -> str:
-    """Write a fraction as a whole percent, with one decimal close to 0 and 100."""
-    points = 100 * value
-    return f"{points:.1f} %" if 0 < points < 2 or 98 < points < 100 else f"{points:.0f} %"
-
-
-def interval(figure: Figure) -> str:
-    """Write a figure's 95 % interval."""
-    return f"{percent(figure.low)} to {percent(figure.high)}"
+    return pages.render(resources.files("jobs.evaluate") / "report.html.j2", _facts(page))
 
 
 def sentence(page: Page) -> str:

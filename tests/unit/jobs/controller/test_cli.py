@@ -13,7 +13,8 @@ from jobs.controller import cli
 
 ROOT = Path(__file__).resolve().parents[4]
 CONTRACT = {
-    "submit", "status", "runs", "logs", "explain", "cancel", "resume", "report", "get", "render", "parameters", "doctor", "promote",
+    "submit", "status", "runs", "logs", "explain", "cancel", "resume", "report", "get", "render", "parameters", "doctor",
+    "promote", "compare",
 }  # fmt: skip
 
 

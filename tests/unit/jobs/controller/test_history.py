@@ -42,8 +42,14 @@ def test_only_the_model_that_the_pointer_names_is_shown_as_serving(memory: Memor
     whole.submit(memory, folder)
     whole.submit(memory, folder, (*whole.SMALL, "svm_CVals=[100]", "gate.minDifference=-1"))
     documents = [history.document(memory, STEPS, runs.read(memory, name)) for _, name in runs.names(memory)]
-    assert sorted(row[3] for row in history.table(memory, documents)) == ["", "serves"]
+    assert sorted(row[4] for row in history.table(memory, documents)) == ["", "serves"]
 
 
 def test_figures_are_written_with_their_interval() -> None:
     assert history.percent_interval({"value": 0.914, "low": 0.85, "high": 0.96}) == "91.4 % (85.0-96.0)"
+
+
+def test_the_trend_is_a_bar_and_the_change_since_the_measured_run_before() -> None:
+    assert history._trend(0.5, None) == "▅"
+    assert history._trend(1.0, 0.9) == "█ +10.0"
+    assert history._trend(0.0, 0.125) == "▁ -12.5"

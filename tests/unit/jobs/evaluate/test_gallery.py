@@ -8,11 +8,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from common import images
 from common.artifact import Artifact
-from common.dataset import TRAIN, Entry, rows_of
+from common.dataset import TRAIN, Entry
 from common.store.memory import MemoryStore
-from jobs.evaluate.gallery import LARGE, SMALL, Gallery
+from jobs.evaluate.gallery import Gallery
 from tests.support import trained
 from tests.support.scraped import snapshot_of
 
@@ -50,14 +49,3 @@ def test_where_every_group_has_its_turn_neighbours_come_from_both_sides(snapshot
 
 def test_without_training_pictures_there_are_no_neighbours(snapshot: Artifact) -> None:
     assert Gallery(snapshot, [], VECTORS, across_sides=False).neighbours([entry("near", "g1")]) == [[]]
-
-
-def test_thumbnails_are_small_and_a_picture_that_cannot_be_shown_leaves_a_gap(snapshot: Artifact) -> None:
-    import base64
-
-    gallery = Gallery(snapshot, KEPT, VECTORS, across_sides=False)
-    image = rows_of(snapshot)[0].id
-    for small, side in ((False, LARGE), (True, SMALL)):
-        data = base64.b64decode(gallery.thumbnail(image, small=small).partition(",")[2])
-        assert max(images.decode(data).shape) <= side
-    assert gallery.thumbnail("no such picture") == ""

@@ -12,7 +12,7 @@ import pytest
 from common.artifact import Artifact
 from common.dataset import TEST_SIDE, Entry
 from common.features import vectors_of
-from common.metrics import Figure, Scored, summarise
+from common.metrics import Scored, summarise
 from common.store.memory import MemoryStore
 from jobs.evaluate import report
 from jobs.evaluate.gallery import Gallery
@@ -114,11 +114,3 @@ def test_label_conflicts_and_duplicates_are_shown_as_sets_of_pictures(memory: Me
     assert sets.index("torn.png") < sets.index("twin.png")
     assert sets.index(kept.name) < sets.index("twin.png")
     assert sets.count("<h3") == 2
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.9142, "91 %"), (0.996, "99.6 %"), (1.0, "100 %"), (0.0, "0 %"), (0.004, "0.4 %"), (0.5, "50 %")]
-)
-def test_shares_are_written_with_a_decimal_only_where_it_matters(value: float, text: str) -> None:
-    assert report.percent(value) == text
-    assert report.interval(Figure(value=value, low=value, high=value)) == f"{text} to {text}"
