@@ -11,7 +11,7 @@ import io
 import warnings
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -21,6 +21,7 @@ from common.records import Value
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from PIL import Image
 
     Pixels = NDArray[np.uint8]
     Tensor = NDArray[np.float32]
@@ -72,12 +73,16 @@ def decode(data: bytes, limits: Limits | None = None) -> Pixels:
 
     Transparency is laid over white. Raises BadInput with the reason in a few words.
     """
-    return decode_with_format(data, limits)[0]
-
-
-def decode_with_format(data: bytes, limits: Limits | None = None) -> tuple[Pixels, str]:
-    """Decode as `decode` does, and return the format's name as well. Raises BadInput."""
     import numpy as np
+
+    return np.asarray(open_upright(data, limits)[0], dtype=np.uint8)
+
+
+def open_upright(data: bytes, limits: Limits | None = None) -> tuple[Image.Image, str]:
+    """Decode the first frame, upright, as Pillow's RGB image, and return its format's name as well.
+
+    Memory: at most three bytes a pixel beside what the decoder itself holds. Raises BadInput.
+    """
     from PIL import Image, ImageOps
 
     bounds = limits or Limits()
@@ -89,12 +94,16 @@ def decode_with_format(data: bytes, limits: Limits | None = None) -> tuple[Pixel
         # Everything that Pillow only warns of (a bomb, broken EXIF) is decided by our own limits.
         warnings.simplefilter("ignore")
         try:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                _check_size(image.size, bounds)
-                name = str(image.format)
-                upright = ImageOps.exif_transpose(image)
-                return np.asarray(_to_rgb(upright), dtype=np.uint8), name
-        except (OSError, ValueError, SyntaxError, EOFError, MemoryError, OverflowError, Image.DecompressionBombError) as error:
+            image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+            _check_size(image.size, bounds)
+            name = str(image.format)
+            ImageOps.exif_transpose(image, in_place=True)
+            return _to_rgb(image), name
+        except BadInput:
+            raise
+        except MemoryError as error:
+            raise BadInput("decoding needs more memory than it may have") from error
+        except Exception as error:  # a decoder may raise anything on hostile bytes
             raise BadInput(f"cannot be decoded ({_words(error)})") from error
 
 
@@ -139,19 +148,24 @@ def _check_size(size: tuple[int, int], bounds: Limits) -> None:
         raise BadInput(f"{width} x {height} pixels, a side is under {bounds.min_side}")
 
 
-def _to_rgb(image: Any) -> Any:
+def _to_rgb(image: Image.Image) -> Image.Image:
     """Convert any of Pillow's modes to RGB; 16-bit greys are scaled, alpha is laid over white."""
     from PIL import Image
 
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         return _scale_to_8_bits(image).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        layers = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert("RGB")
+        layer = image if image.mode == "RGBA" else image.convert("RGBA")
+        paper = Image.new("RGB", layer.size, "white")
+        paper.paste(layer, mask=layer)
+        return paper
+    if image.mode == "RGB":
+        image.load()
+        return image
     return image.convert("RGB")
 
 
-def _scale_to_8_bits(image: Any) -> Any:
+def _scale_to_8_bits(image: Image.Image) -> Image.Image:
     import numpy as np
     from PIL import Image
 

@@ -9,6 +9,7 @@ from common import images
 from common.errors import BadInput, DarkroomError, Refused, Retryable
 from common.folders import Listed, Listing, list_folder
 from common.progress import Reporter, silent
+from common.sandbox import Sandbox
 from common.store import Store
 from common.store.probe import probe_once
 
@@ -41,18 +42,19 @@ def look_at_folder(root: Path, progress: Reporter = silent) -> Listing:
         raise Refused(f"No pictures in class folder {', '.join(empty)} of {root}. Add pictures, or remove the folder.")
     if len(by_class) < ENOUGH:
         raise Refused(f"The source {root} has one class only ({next(iter(by_class))}); a classifier needs two or more class folders.")
-    problems = [problem for name, files in by_class.items() if (problem := _too_few_good(root, name, files))]
+    with Sandbox() as sandbox:
+        problems = [problem for name, files in by_class.items() if (problem := _too_few_good(root, name, files, sandbox))]
     if problems:
         raise Refused("\n".join(problems))
     return listing
 
 
-def _too_few_good(root: Path, label: str, files: list[Listed]) -> str:
+def _too_few_good(root: Path, label: str, files: list[Listed], sandbox: Sandbox) -> str:
     """Return what is wrong with a class that has fewer than two pictures that can be decoded; stops at the second."""
     good, first_reason = 0, ""
     for one in files:
         try:
-            images.decode((root / one.name).read_bytes())
+            sandbox.check((root / one.name).read_bytes())
         except (BadInput, OSError) as error:
             first_reason = first_reason or f"{one.name}: {error}"
             continue

@@ -71,6 +71,6 @@ STAGE = Stage(
         ),
     ),
     parameters=PARAMETERS,
-    values=("dataset", "folders", "images", "shards", "tables", "textures"),
+    values=("dataset", "folders", "images", "sandbox", "shards", "tables", "textures"),
     resources=Resources(cpu="1", memory="1Gi"),
 )

@@ -50,5 +50,5 @@ def make_folder(root: Path, counts: Mapping[str, int], start: int = 0) -> Path:
 
 def shard_picture(data: bytes) -> shards.Picture:
     """Return a picture on its way into a shard."""
-    pixels, kind = images.decode_with_format(data)
-    return shards.Picture(images.image_id(data), images.EXTENSIONS[kind], data, pixels.shape[1], pixels.shape[0])
+    image, kind = images.open_upright(data)
+    return shards.Picture(images.image_id(data), images.EXTENSIONS[kind], data, image.width, image.height)

@@ -21,7 +21,7 @@ CORNERS[12:, :16] = (0, 0, 255)
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
 def test_every_allowed_format_is_decoded_as_rgb(kind: str) -> None:
-    pixels, name = images.decode_with_format(encode(CORNERS, kind))
+    pixels, name = images.decode(encode(CORNERS, kind)), images.open_upright(encode(CORNERS, kind))[1]
     assert (pixels.shape, str(pixels.dtype), name) == ((24, 32, 3), "uint8", kind)
     assert np.abs(pixels[4, 4].astype(int) - (255, 0, 0)).max() < 40
     assert kind in images.EXTENSIONS
