@@ -9,7 +9,7 @@ order of files does not matter. Nothing is remembered but the rows, so it can al
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -147,8 +147,3 @@ def _place_group(state: _State, group: list[Member], side: str) -> None:
 
 def _order(identity: str, seed: int) -> str:
     return sha256(f"{seed}:{identity}".encode()).hexdigest()
-
-
-def leaks(placed: Mapping[str, Placed], same: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the pairs of same pictures that lie on both sides: the independent check of a split."""
-    return [(one, other) for one, other in same if {TRAIN, TEST} == {placed[one].side, placed[other].side}]

@@ -15,7 +15,7 @@ from common.progress import track
 from common.records import Edit
 from common.stage import StepFunction, Work
 from common.tables import read_table, write_table
-from jobs.dedup import hashes, split, version
+from jobs.dedup import hashes, proof, split, version
 
 # A class with so few groups is scored by leaving out one group at a time.
 FEW_GROUPS = 3
@@ -38,13 +38,10 @@ def make_version(work: Work) -> None:
     rows = rows_of(work.inputs["snapshot"])
     known = _hashes(work)
     order = sorted(known)
-    close = hashes.pairs([known[one] for one in order], work.parameters.integer("dedup.distance"))
-    same = [(order[i], order[j]) for i, j in close]
-    placed = _place(work, rows, same)
-    if leaks := split.leaks(placed, same):
-        raise BadInput(f"The split leaks: {len(leaks)} pairs of same pictures lie on both sides, such as {leaks[0]}.")
-    words = _words(work)
-    entries = version.judge(rows, known, same, placed, words)
+    distance = work.parameters.integer("dedup.distance")
+    same = [(order[i], order[j]) for i, j in hashes.pairs([known[one] for one in order], distance)]
+    entries = version.judge(rows, known, same, _place(work, rows, same), _words(work))
+    _prove(entries, known, distance)
     work.out.write(VERSION, write_table(entries, Entry))
     work.out.info |= _facts(entries, dedicated=any(row.dedicated and not row.gone for row in rows))
 
@@ -71,6 +68,14 @@ def _place(work: Work, rows: list[Row], same: list[tuple[str, str]]) -> dict[str
         work.parameters.integer("split.seed"),
         dedicated=any(row.dedicated for row in rows),
     )
+
+
+def _prove(entries: list[Entry], known: Mapping[str, hashes.Hash], distance: int) -> None:
+    """Stop rather than hand on a split that leaks: every figure after it would lie."""
+    leaks = list(proof.crossings(entries, known, distance))
+    if leaks:
+        ours, theirs, why = leaks[0]
+        raise BadInput(f"The split leaks in {len(leaks)} pairs, such as {ours} (train) and {theirs} (test): {why}. Please report this.")
 
 
 def _facts(entries: list[Entry], *, dedicated: bool) -> dict[str, Any]:

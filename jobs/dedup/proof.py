@@ -1,0 +1,55 @@
+"""The proof of a split: an independent look at the final dataset version.
+
+Nothing of how the split was made is used: distances are computed anew, by another method, between
+every picture kept for training and every one kept for testing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from common.dataset import TEST, TRAIN, Entry
+from jobs.dedup.hashes import Hash
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_BLOCK = 2048
+
+
+def crossings(entries: Sequence[Entry], hashes: Mapping[str, Hash], distance: int) -> Iterator[tuple[str, str, str]]:
+    """Yield (training picture, test picture, why) for each pair that should be on one side: none, in a sound split."""
+    train = [entry for entry in entries if entry.kept and entry.side == TRAIN]
+    test = [entry for entry in entries if entry.kept and entry.side == TEST]
+    yield from _same(train, test, "group", [one.group for one in train], [one.group for one in test])
+    pixels = [hashes[one.id].pixels for one in train], [hashes[one.id].pixels for one in test]
+    yield from _same(train, test, "pixels", *pixels)
+    yield from _near(train, test, hashes, distance)
+
+
+def _same(train: Sequence[Entry], test: Sequence[Entry], what: str, ours: list[str], theirs: list[str]) -> Iterator[tuple[str, str, str]]:
+    known = dict(zip(ours, train, strict=True))
+    for mark, entry in zip(theirs, test, strict=True):
+        if mark in known:
+            yield known[mark].name, entry.name, f"the same {what}"
+
+
+def _near(train: Sequence[Entry], test: Sequence[Entry], hashes: Mapping[str, Hash], distance: int) -> Iterator[tuple[str, str, str]]:
+    import numpy as np
+
+    ours, theirs = _bits(train, hashes), _bits(test, hashes)
+    for start in range(0, len(train), _BLOCK):
+        block = ours[start : start + _BLOCK]
+        # Of two rows of bits, those that differ are the ones of either that are not shared.
+        apart = block.sum(axis=1)[:, None] + theirs.sum(axis=1)[None, :] - 2 * (block @ theirs.T)
+        for row, column in np.argwhere(apart <= distance).tolist():
+            yield train[start + row].name, test[column].name, f"{apart[row, column]:.0f} bits apart"
+
+
+def _bits(entries: Sequence[Entry], hashes: Mapping[str, Hash]) -> NDArray[np.float32]:
+    import numpy as np
+
+    raw = np.frombuffer(b"".join(bytes.fromhex(hashes[one.id].dhash) for one in entries), dtype=np.uint8)
+    return np.unpackbits(raw).reshape(len(entries), -1).astype(np.float32) if entries else np.zeros((0, 256), np.float32)
