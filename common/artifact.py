@@ -18,6 +18,7 @@ from __future__ import annotations
 import functools
 import secrets
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import Any
 
@@ -25,6 +26,8 @@ from common import records
 from common.errors import AlreadyExists, BadInput, Damaged, Nondeterministic, NotFound, PreconditionFailed
 from common.records import Manifest, Part, Recipe, Ref, Unit
 from common.store.base import IfMatch, Store
+
+_FEW, _AT_ONCE = 8, 16
 
 
 def folder(step: str, key: str) -> str:
@@ -275,6 +278,33 @@ def stands(store: Store, part: Part) -> bool:
         return store.head(part.key).size == part.size
     except NotFound:
         return False
+
+
+def missing(store: Store, manifest: Manifest) -> tuple[tuple[str, str], ...]:
+    """Return (step, key) of the artifacts that a manifest needs and that lack a part or, where it is another's, their manifest.
+
+    A cheap look at names and sizes, many at a time.
+    """
+    parts = all_parts(manifest)
+    owners = sorted({*map(owner, parts)} - {(manifest.step, manifest.key)})
+
+    def lacks_part(part: Part) -> bool:
+        return not stands(store, part)
+
+    def lacks_manifest(address: tuple[str, str]) -> bool:
+        try:
+            store.head(manifest_key(*address))
+        except NotFound:
+            return True
+        return False
+
+    if len(parts) <= _FEW:
+        lost = {owner(part) for part in parts if lacks_part(part)} | {one for one in owners if lacks_manifest(one)}
+    else:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            lost = {owner(part) for part, lacks in zip(parts, pool.map(lacks_part, parts), strict=True) if lacks}
+            lost |= {one for one, lacks in zip(owners, pool.map(lacks_manifest, owners), strict=True) if lacks}
+    return tuple(sorted(lost))
 
 
 def sweep(store: Store, manifest: Manifest) -> int:

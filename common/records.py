@@ -215,7 +215,7 @@ class Run(Document, frozen=True, kw_only=True, tag="run/1"):
 
 
 class Driver(Value, frozen=True, kw_only=True):
-    """The process that drives a run. A pid counts only with its host and start time."""
+    """The process that drives a run or a collection. A pid counts only with its host and start time."""
 
     host: str
     pid: int
@@ -269,6 +269,12 @@ class Cancel(Document, frozen=True, kw_only=True, tag="cancel/1"):
 
     asked: str
     by: str
+
+
+class Collection(Document, frozen=True, kw_only=True, tag="collection/1"):
+    """The mark of a collection that is removing parts just now."""
+
+    by: Driver
 
 
 # --- datasets and models -------------------------------------------------------------------

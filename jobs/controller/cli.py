@@ -273,6 +273,18 @@ def doctor(as_json: bool) -> None:
         sys.exit(FAILED)
 
 
+@commands.command()
+@click.option("--keep-runs", type=click.IntRange(1), default=20, show_default=True, help="Newest runs of each dataset to keep.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+def gc(keep_runs: int, dry_run: bool) -> None:
+    """Remove runs that are old, and artifacts that nothing needs any more."""
+    from jobs.controller.gc import collect
+
+    swept = collect(_store(), keep_runs, dry_run=dry_run)
+    verb = "would go" if dry_run else "are gone"
+    click.echo(f"{len(swept.runs)} runs and {len(swept.artifacts)} artifacts {verb}: {swept.objects} objects, {swept.size / 1e6:.1f} MB.")
+
+
 # --- shared ---------------------------------------------------------------------------------
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import assert_never
@@ -17,10 +18,11 @@ from typing import assert_never
 import msgspec
 
 from common import artifact, log, records
-from common.errors import AlreadyExists, BadInput, NotFound, PreconditionFailed, Superseded
-from common.records import Manifest, Plan, Pointer, Run, StageRecord, State
+from common.errors import AlreadyExists, BadInput, Damaged, NotFound, Permanent, PreconditionFailed, StoreRefused, Superseded
+from common.records import Manifest, Plan, Pointer, Recipe, Ref, Run, StageRecord, State, Task
+from common.stage import Step
 from common.store import IfMatch, Store
-from jobs.controller import graph, history, pointer, runs, snapshots
+from jobs.controller import gc, graph, history, pointer, runs, snapshots
 from jobs.controller.graph import Graph
 from jobs.controller.launcher import Launcher
 from jobs.controller.observe import Observer
@@ -29,6 +31,8 @@ from jobs.controller.render import render
 from jobs.controller.site import Site
 
 LOOK_EVERY_S = 1.0
+GC_PATIENCE_S = 600.0
+MOST_REPAIRS = 3
 
 
 def now_text() -> str:
@@ -56,6 +60,7 @@ class Drive:
         self._started: dict[str, float] = {}
         self._fresh: dict[str, set[str]] = {}
         self._etag = ""
+        self._mended: Counter[tuple[str, str]] = Counter()
 
     def __call__(self) -> State:
         """Drive the run to its end and return how it ended.
@@ -66,14 +71,26 @@ class Drive:
         self._state = self._claim()
         self._records = {step: record for step, record in runs.read_records(self.store, self.run.run).items() if record.state == runs.DONE}
         while self._state.state == runs.RUNNING:
-            seen = self._observer(self._records, self._forgotten)
-            self.watch(seen)
-            actions = decide(seen)
-            for action in actions:
-                self._apply(action)
-            if not actions:
-                self.launcher.wait(LOOK_EVERY_S)
+            try:
+                self._turn()
+            except StoreRefused:  # it can write down nothing either
+                raise
+            except Permanent as error:
+                self._finish(runs.FAILED, str(error))
         return self._state
+
+    def _turn(self) -> None:
+        """Look, decide and act once; wait where there is nothing to do."""
+        seen = self._observer(self._records, self._forgotten)
+        self.watch(seen)
+        actions = decide(seen)
+        for action in actions:
+            try:
+                self._apply(action)
+            except Damaged as error:  # what the driver itself reads, a gc or a disk may have taken
+                self._repair(error.step, error.key)
+        if not actions:
+            self.launcher.wait(LOOK_EVERY_S)
 
     def _claim(self) -> State:
         """Write down that this process drives the run."""
@@ -107,8 +124,8 @@ class Drive:
                 self._keep(state, manifest, cached=cached)
             case Repair(damaged):
                 self._repair(*damaged)
-            case Forget(job):
-                self._forgotten.add(job.name)
+            case Forget(names):
+                self._forgotten.update(names)
             case Judge():
                 self._judge()
             case End(state, reason, failed):
@@ -120,18 +137,7 @@ class Drive:
         """Write the plan, then create the Job: a Job never stands without its plan."""
         assert state.recipe is not None  # noqa: S101 - decide() launches only what has one
         step, whole = state.step, state.recipe
-        plan = Plan(
-            run=self.run.run,
-            step=step.name,
-            attempt=state.attempts + 1,
-            key=whole.key,
-            inputs=dict(state.inputs),
-            parameters=whole.parameters,
-            tasks=state.missing,
-            fan_out=step.fan_out,
-            locator=str(self.run.settings.get("source", "")),
-            code=whole.code,
-        )
+        plan = self._plan(step, whole, state.inputs, state.missing, state.attempts + 1)
         place = f"{artifact.folder(step.name, whole.key)}/plan-{self.run.run}-a{plan.attempt:03d}.json"
         with contextlib.suppress(AlreadyExists):
             self.store.put(place, records.encode(plan), "create")
@@ -149,9 +155,23 @@ class Drive:
         if state.step.name == history.SNAPSHOT:
             snapshots.number(self.store, self.run, manifest.ref, int(manifest.info["snapshot"]), self._token)
         self._write_record(state, runs.DONE, manifest=manifest, cached=cached)
+        if not self._is_whole(manifest):
+            self._take_back(state.step.name, manifest.ref)
+            return
         log.compact(self.store, self.run.run, state.step.name)
         if state.job is not None:
             self.launcher.delete(state.job.name)
+
+    def _is_whole(self, manifest: Manifest) -> bool:
+        """Is all of an artifact there, now that it is written down that this run needs it?
+
+        A gc that began before it was written down may take it still: it is waited for.
+        """
+        give_up = self.now() + GC_PATIENCE_S
+        while gc.removes(self.store) and self.now() < give_up:
+            self.launcher.wait(LOOK_EVERY_S)
+        found = artifact.find_sound(self.store, manifest.step, manifest.key)
+        return found is not None and not artifact.missing(self.store, found)
 
     def _write_record(
         self, state: StepState, word: str, *, manifest: Manifest | None = None, cached: bool = False, reason: str = ""
@@ -176,6 +196,12 @@ class Drive:
         if word == runs.DONE:
             self._records[name] = record
 
+    def _take_back(self, step: str, made: Ref) -> None:
+        """Forget that a step is done."""
+        del self._records[step]
+        self.store.delete(runs.record_key(self.run.run, step))
+        self._observer.forget(made.step, made.key)
+
     def _count_fresh(self, state: StepState, items: int) -> int:
         """Return how many items this run computed itself."""
         if not state.step.fan_out:
@@ -184,24 +210,65 @@ class Drive:
         return sum(int(one.info.get("items", 0)) for one in found if one)
 
     def _repair(self, step: str, key: str) -> None:
-        """Do again what once made a damaged artifact, from its own plan."""
+        """See to it that a damaged artifact is whole again."""
+        self._mended[step, key] += 1
+        if self._mended[step, key] > MOST_REPAIRS:
+            raise BadInput(f"{artifact.folder(step, key)} was made again {MOST_REPAIRS} times and is damaged still. Is the disk sound?")
         manifest = artifact.find_sound(self.store, step, key)
-        if manifest is None or not manifest.plan:
-            raise BadInput(f"{artifact.folder(step, key)} is damaged and says no longer how it was made. Delete it and submit again.")
-        made = records.decode(self.store.get(manifest.plan).data, Plan, manifest.plan)
+        record = self._records.get(step)
+        if manifest is None and record is not None and record.ref is not None and record.ref.key == key:
+            self._take_back(step, record.ref)
+            self._forget_who_found_it(step, key)
+        elif manifest is not None and not manifest.plan:
+            self._forget_who_found_it(step, key)  # sealed by a driver: it was only its manifest, which is back
+        else:
+            self._make_again(step, key, manifest)
+
+    def _forget_who_found_it(self, step: str, key: str) -> None:
+        """Let the steps that failed because of an artifact begin anew."""
+        for job in self.launcher.observe(self.run.run):
+            if any(ending.words is not None and ending.words.damaged == (step, key) for ending in job.endings):
+                self._forgotten.add(job.name)
+
+    def _make_again(self, step: str, key: str, manifest: Manifest | None) -> None:
+        """Do again what once made an artifact: by its own plan, or as this run would make it."""
         stage = self.steps.stage(step.partition("/")[0])
-        plan = msgspec.structs.replace(
-            made,
-            run=self.run.run,
-            attempt=1,
-            tasks=tuple(task for task in made.tasks if task.key == key),
-            code=self.run.code[stage.name],
-            repair=True,
-        )
-        place = f"{artifact.folder(step, key)}/repair-{self.run.run}.json"
+        made = self._plan_that_made(step, key, manifest)
+        plan = msgspec.structs.replace(made, run=self.run.run, attempt=self._mended[step, key], code=self.run.code[stage.name], repair=True)
+        place = f"{artifact.folder(step, key)}/repair-{self.run.run}-a{plan.attempt:03d}.json"
         self.store.put(place, records.encode(plan))
         self._observer.forget(step, key)
         self.launcher.create(render(stage, plan, place, self.run.nodes, self.site))
+
+    def _plan_that_made(self, step: str, key: str, manifest: Manifest | None) -> Plan:
+        """Return a plan whose one task is the artifact.
+
+        Raises:
+            BadInput: its manifest or plan is lost, and it is none that this run would make.
+        """
+        with contextlib.suppress(NotFound):
+            if manifest is not None:
+                made = records.decode(self.store.get(manifest.plan).data, Plan, manifest.plan)
+                return msgspec.structs.replace(made, tasks=tuple(task for task in made.tasks if task.key == key))
+        ours = self._observer.plan_of(self._records, step, key)
+        if ours is None:
+            raise BadInput(f"{artifact.folder(step, key)} is damaged and says no longer how it was made. Submit again with other settings.")
+        spec, whole, inputs, task = ours
+        return self._plan(spec, whole, inputs, (task,), attempt=1)
+
+    def _plan(self, step: Step, whole: Recipe, inputs: Mapping[str, Ref], tasks: tuple[Task, ...], attempt: int) -> Plan:
+        return Plan(
+            run=self.run.run,
+            step=step.name,
+            attempt=attempt,
+            key=whole.key,
+            inputs=dict(inputs),
+            parameters=whole.parameters,
+            tasks=tasks,
+            fan_out=step.fan_out,
+            locator=str(self.run.settings.get("source", "")),
+            code=whole.code,
+        )
 
     def _judge(self) -> None:
         candidate, gate = self._records[history.TRAIN].ref, self._records[history.GATE].ref
@@ -226,8 +293,7 @@ class Drive:
             if not pointer.move(self.store, held, moved):
                 return  # the next turn sees the new pointer and asks the gate again
         if verdict.ask_again:
-            del self._records[history.GATE]
-            self.store.delete(runs.record_key(self.run.run, history.GATE))
+            self._take_back(history.GATE, decision.ref)
             return
         self._finish(runs.DONE, verdict.reason, promoted=verdict.serves)
 

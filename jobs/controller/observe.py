@@ -36,6 +36,7 @@ class Observer:
         self._values = Values(run.settings)
         self._manifests: dict[tuple[str, str], Manifest] = {}
         self._attempts: dict[str, int] = {}
+        self._doubted: set[tuple[str, str]] = set()
 
     def __call__(self, records: Mapping[str, StageRecord], forgotten: Iterable[str] = ()) -> Observed:
         """Look at every step that has no record yet, and at the wish to cancel."""
@@ -66,12 +67,28 @@ class Observer:
         self._manifests[manifest.step, manifest.key] = manifest
 
     def forget(self, step: str, key: str) -> None:
-        """Look at an artifact anew: it is being repaired."""
+        """Look at an artifact anew, and at all of it: it was not whole."""
         self._manifests.pop((step, key), None)
+        self._doubted.add((step, key))
 
     def note_attempt(self, whole: Recipe) -> None:
         """Take note of a plan that was just written."""
         self._attempts[whole.key] = self._count_attempts(whole) + 1
+
+    def plan_of(self, records: Mapping[str, StageRecord], name: str, key: str) -> tuple[Step, Recipe, dict[str, Ref], Task] | None:
+        """Return how this run itself would make an artifact of a step, if it is one of the run's."""
+        refs: dict[str, Ref | None] = {f"{graph.FROZEN}{frozen}": ref for frozen, ref in self._run.frozen.items()}
+        refs |= {step: record.ref for step, record in records.items()}
+        for stage, step in self._graph.steps:
+            inputs = self._inputs(step, refs) if step.name == name else None
+            if inputs is None:
+                continue
+            whole = graph.recipe(step, self._values, inputs, self._run.code[stage.name])
+            tasks = self._tasks(StepState(stage, step, whole, inputs), whole)
+            found = next((task for task in tasks if task.key == key), None)
+            if found is not None:
+                return step, whole, inputs, found
+        return None
 
     def _look(self, state: StepState, refs: Mapping[str, Ref | None], jobs: list[JobStatus]) -> StepState:
         inputs = self._inputs(state.step, refs)
@@ -79,7 +96,7 @@ class Observer:
             return state
         serving = self._gate_of_serving(inputs)
         if serving is not None:
-            return dataclasses.replace(state, recipe=serving.recipe, manifest=serving, lost=self._lost(serving))
+            return dataclasses.replace(state, recipe=serving.recipe, manifest=serving, lost=artifact.missing(self._store, serving))
         whole = graph.recipe(state.step, self._values, inputs, self._run.code[state.stage.name])
         job = _newest(jobs, whole)
         state = dataclasses.replace(state, recipe=whole, inputs=inputs, attempts=self._count_attempts(whole), job=job)
@@ -117,7 +134,8 @@ class Observer:
         manifest = self.manifest(whole.step, whole.key)
         if manifest is None:
             return self._look_for_units(state, whole)
-        return dataclasses.replace(state, manifest=manifest, lost=self._lost(manifest) if state.attempts == 0 else ())
+        doubted = state.attempts == 0 or (whole.step, whole.key) in self._doubted
+        return dataclasses.replace(state, manifest=manifest, lost=artifact.missing(self._store, manifest) if doubted else ())
 
     def _look_for_units(self, state: StepState, whole: Recipe) -> StepState:
         tasks = self._tasks(state, whole)
@@ -143,17 +161,6 @@ class Observer:
             return [find(task) for task in tasks]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(find, tasks))
-
-    def _lost(self, manifest: Manifest) -> tuple[tuple[str, str], ...]:
-        """Return the artifacts whose parts are missing, before a cache hit is believed."""
-        parts = artifact.all_parts(manifest)
-        if len(parts) <= _FEW:
-            missing = [part for part in parts if not artifact.stands(self._store, part)]
-        else:
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
-                there = pool.map(lambda part: artifact.stands(self._store, part), parts)
-                missing = [part for part, stands in zip(parts, there, strict=True) if not stands]
-        return tuple(sorted({artifact.owner(part) for part in missing}))
 
     def _count_attempts(self, whole: Recipe) -> int:
         """Return how many plans this run has written for a recipe."""

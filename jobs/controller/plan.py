@@ -82,9 +82,9 @@ class Repair:
 
 @dataclass(frozen=True)
 class Forget:
-    """Forget a finished Job, so that its step is launched anew."""
+    """Forget finished Jobs, so that what they did is done anew."""
 
-    job: JobStatus
+    jobs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -144,18 +144,19 @@ def _after_failure(one: StepState, job: JobStatus, seen: Observed) -> Action | N
         return End("failed", why(one.step.name, job), one)
     repair = seen.repairs.get((damaged[0], mark(damaged[1])))
     if repair is not None and repair.condition == COMPLETE:
-        return Forget(job)
+        return Forget((job.name, repair.name))
     return _mend(one, damaged, seen, why(one.step.name, job))
 
 
 def _mend(one: StepState, damaged: tuple[str, str], seen: Observed, reason: str) -> Action | None:
-    """Repair an artifact once; wait for its repair; give up where that failed."""
+    """Repair an artifact; wait for its repair; give up where that failed. (The driver counts how often.)"""
     repair = seen.repairs.get((damaged[0], mark(damaged[1])))
     if repair is None:
         return Repair(damaged)
-    if repair.condition:
-        detail = why(damaged[0], repair) if repair.condition == FAILED else "It was made again and is damaged still."
-        return End("failed", f"{reason} {detail}", one)
+    if repair.condition == COMPLETE:
+        return Forget((repair.name,))
+    if repair.condition == FAILED:
+        return End("failed", f"{reason} {why(damaged[0], repair)}", one)
     return None
 
 

@@ -109,6 +109,7 @@ def roll_back(store: Store, dataset: str, writer: str) -> Pointer:
     def change(held: Held) -> Pointer:
         current = _require(held, dataset)
         before = _last_of(store, dataset, current.previous, current.sequence)
+        publish(store, dataset, before.model)
         return msgspec.structs.replace(before, sequence=current.sequence + 1, pinned=True, writer=writer)
 
     return _insist(store, dataset, change)

@@ -82,6 +82,15 @@ def read(store: Store, run: str) -> Known:
     return Known(request, read_state(store, run), read_records(store, run), _read_optional(store, cancel_key(run), Cancel))
 
 
+def exists(store: Store, run: str) -> bool:
+    """Is there a run of this name?"""
+    try:
+        store.head(run_key(run))
+    except NotFound:
+        return False
+    return True
+
+
 def read_state(store: Store, run: str) -> State | None:
     return _read_optional(store, state_key(run), State)
 
@@ -112,7 +121,7 @@ def before(store: Store, dataset: str, run: str) -> list[str]:
 
 
 def _time_of(run: str) -> tuple[str, str]:
-    stamp = re.search(r"\d{8}-\d{6}", run)
+    stamp = re.search(r"\d{8}-\d{6}-\d{6}", run)
     return (stamp[0] if stamp else "", run)
 
 

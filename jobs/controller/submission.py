@@ -186,5 +186,6 @@ def _withdraw(store: Store, run: Run) -> None:
 
 
 def _new_name(dataset: str) -> str:
+    """Return a name that sorts by time, to the microsecond; the write of run.json notices a clash."""
     slug = re.sub(r"[^a-z0-9]+", "-", dataset.lower()).strip("-")[:SLUG_LENGTH].strip("-") or "run"
-    return f"{slug}-{datetime.now(UTC).strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    return f"{slug}-{datetime.now(UTC).strftime('%Y%m%d-%H%M%S-%f')}"

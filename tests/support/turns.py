@@ -19,8 +19,8 @@ class Turns:
         self._dice = random.Random(seed)
         self._condition = threading.Condition()
         self._running: set[str] = set()
-        self._waiting: set[str] = set()
-        self._chosen: str | None = None
+        self._waiting: dict[object, str] = {}
+        self._chosen: object | None = None
         self.order: list[str] = []
 
     def run(self, work: dict[str, Callable[[], None]]) -> dict[str, BaseException]:
@@ -57,14 +57,19 @@ class Turns:
 
     def _wait(self, name: str) -> None:
         with self._condition:
-            self._waiting.add(name)
+            ticket = object()
+            self._waiting[ticket] = name
             self._choose()
-            assert self._condition.wait_for(lambda: self._chosen == name, PATIENCE_S), f"{name} never had its turn"
+            assert self._condition.wait_for(lambda: self._chosen is ticket, PATIENCE_S), f"{name} never had its turn"
             self._chosen = None
-            self._waiting.discard(name)
+            del self._waiting[ticket]
             self.order.append(name)
+            self._choose()
 
     def _choose(self) -> None:
-        if self._chosen is None and self._waiting and self._waiting == self._running:
-            self._chosen = self._dice.choice(sorted(self._waiting))
+        """Let one name pass, and of several calls under it (from a pool of threads) the one that came first."""
+        names = set(self._waiting.values())
+        if self._chosen is None and names and names == self._running:
+            name = self._dice.choice(sorted(names))
+            self._chosen = next(ticket for ticket, owner in self._waiting.items() if owner == name)
             self._condition.notify_all()

@@ -44,8 +44,8 @@ def test_an_unknown_run_gets_the_nearest_name(memory: MemoryStore, folder: Path)
 
 
 def test_runs_are_listed_oldest_first_by_the_time_in_their_names(memory: MemoryStore) -> None:
-    for dataset, name in (("b", "b-20260102-000000-aaaa"), ("a", "a-20260103-000000-aaaa"), ("b", "b-20260101-000000-ffff")):
+    for dataset, name in (("b", "b-20260102-000000-000002"), ("a", "a-20260103-000000-000000"), ("b", "b-20260102-000000-000001")):
         memory.put(runs.index_key(dataset, name), b"")
-    assert [name[:10] for _, name in runs.names(memory)] == ["b-20260101", "b-20260102", "a-20260103"]
-    assert runs.before(memory, "b", "b-20260102-000000-aaaa") == ["b-20260101-000000-ffff"]
-    assert runs.before(memory, "b", "")[0].startswith("b-20260102")
+    assert [name[:10] for _, name in runs.names(memory)] == ["b-20260102", "b-20260102", "a-20260103"]
+    assert runs.before(memory, "b", "b-20260102-000000-000002") == ["b-20260102-000000-000001"]
+    assert runs.before(memory, "b", "")[0] == "b-20260102-000000-000002"
