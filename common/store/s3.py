@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60
+CHUNK_BYTES = 1 << 20
 
 _MISSING_BUCKET = {"NoSuchBucket", "InvalidBucketName"}
 _DENIED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "403", "401"}
@@ -101,21 +102,21 @@ class S3Store:
     def get(self, key: str) -> Object:
         def read(name: str) -> Object:
             reply = self._client.get_object(Bucket=self._bucket, Key=name)
-            return Object(reply["Body"].read(), reply["ETag"])
+            return Object(_body(reply), _etag(reply))
 
         return self._ask(key, read)
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         def read(name: str) -> bytes:
             wanted = f"bytes={start}-{start + length - 1}"
-            return self._client.get_object(Bucket=self._bucket, Key=name, Range=wanted)["Body"].read()
+            return _body(self._client.get_object(Bucket=self._bucket, Key=name, Range=wanted))
 
         return self._ask(key, read) if length > 0 else b""
 
     def head(self, key: str) -> Meta:
         def look(name: str) -> Meta:
             reply = self._client.head_object(Bucket=self._bucket, Key=name)
-            return Meta(key, reply["ContentLength"], reply["ETag"])
+            return Meta(key, _part(reply, "ContentLength"), _etag(reply))
 
         return self._ask(key, look)
 
@@ -138,7 +139,7 @@ class S3Store:
             condition = {"IfMatch": mode.etag}
 
         def write(name: str) -> str:
-            return self._client.put_object(Bucket=self._bucket, Key=name, Body=data, **condition)["ETag"]
+            return _etag(self._client.put_object(Bucket=self._bucket, Key=name, Body=data, **condition))
 
         try:
             return self._ask(key, write)
@@ -153,14 +154,16 @@ class S3Store:
         def write(name: str) -> str:
             with path.open("rb") as file:
                 self._client.upload_fileobj(file, self._bucket, name)
-            return self._client.head_object(Bucket=self._bucket, Key=name)["ETag"]
+            return _etag(self._client.head_object(Bucket=self._bucket, Key=name))
 
         return self._ask(key, write)
 
     def download(self, key: str, path: Path) -> None:
         def read(name: str) -> None:
+            reply = self._client.get_object(Bucket=self._bucket, Key=name)
             with path.open("wb") as file:
-                self._client.download_fileobj(self._bucket, name, file)
+                file.writelines(reply["Body"].iter_chunks(CHUNK_BYTES))
+            _check_length(reply, path.stat().st_size)
 
         self._ask(key, read)
 
@@ -183,7 +186,10 @@ class S3Store:
             s3={"addressing_style": "path"} if self._endpoint else {},
         )
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-        return boto3.session.Session().client("s3", endpoint_url=self._endpoint, region_name=region, config=config)
+        try:
+            return boto3.session.Session().client("s3", endpoint_url=self._endpoint, region_name=region, config=config)
+        except ValueError as error:  # botocore's word on a malformed endpoint
+            raise BadParameters(f"{self.url}: {error}. Check DARKROOM_S3_ENDPOINT.") from error
 
     def _ask(self, key: str, work: Callable[[str], T]) -> T:
         name = self._prefix + check_key(key)
@@ -192,6 +198,7 @@ class S3Store:
     def _translate(self, key: str, work: Callable[[], T]) -> T:
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         where = f"{key} in {self.url}"
         try:
@@ -200,10 +207,34 @@ class S3Store:
             raise meaning(error.response, where) from error
         except BotoCoreError as error:
             raise meaning_of_client_side(error, where) from error
-        except (Boto3Error, OSError) as error:  # a transfer that failed part of the way
+        except (Boto3Error, OSError, ResponseParserError, ValueError) as error:  # a transfer or a reply that was cut short
             raise StoreUnavailable(f"{where}: {error}") from error
-        except ValueError as error:  # botocore's word on a malformed endpoint
-            raise BadParameters(f"{where}: {error}. Check DARKROOM_S3_ENDPOINT.") from error
+
+
+def _part(reply: Any, name: str) -> Any:
+    """Return a field of a reply; a reply that was cut in its head lacks some, and botocore lets it pass."""
+    if name not in reply:
+        raise StoreUnavailable(f"the store's reply was cut short: it has no {name}.")
+    return reply[name]
+
+
+def _etag(reply: Any) -> str:
+    etag = str(_part(reply, "ETag"))
+    if etag.startswith('"') and (len(etag) == 1 or not etag.endswith('"')):
+        raise StoreUnavailable(f"the store's reply was cut short: it has half an ETag ({etag}).")
+    return etag
+
+
+def _body(reply: Any) -> bytes:
+    data: bytes = reply["Body"].read()
+    _check_length(reply, len(data))
+    return data
+
+
+def _check_length(reply: Any, found: int) -> None:
+    length = int(_part(reply, "ContentLength"))
+    if found != length:
+        raise StoreUnavailable(f"the store's reply was cut short: {found} of {length} bytes.")
 
 
 def meaning(response: Any, where: str) -> DarkroomError:
