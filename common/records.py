@@ -55,11 +55,14 @@ def decode(data: bytes, kind: type[D], where: str) -> D:
     """
     if len(data) > MAX_DOCUMENT_BYTES:
         raise BadInput(f"{where} has {len(data)} bytes; a document has at most {MAX_DOCUMENT_BYTES}.")
-    _check_schema(data, kind, where)
+    version = _version(data, kind, where)
     seal = _SEAL.search(data)
     body = data[: seal.start()] + b"}" if seal else b""
     if seal is None or sha256(body).hexdigest().encode() != seal[1]:
         raise BadInput(f"{where} is damaged: its bytes do not have the sum that it states.")
+    if version > int(_tag(kind).partition("/")[2]):
+        name = _tag(kind).partition("/")[0]
+        raise NewerSchema(f"{where} has schema {name}/{version}; this Darkroom knows {_tag(kind)}. Upgrade it (or its images).")
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError as error:
@@ -70,13 +73,12 @@ def _tag(kind: type[Document]) -> str:
     return str(kind.__struct_config__.tag)
 
 
-def _check_schema(data: bytes, kind: type[Document], where: str) -> None:
-    name, _, known = _tag(kind).partition("/")
+def _version(data: bytes, kind: type[Document], where: str) -> int:
+    name = _tag(kind).partition("/")[0]
     found = _SCHEMA.search(data)
     if found is None or found[1].decode() != name:
         raise BadInput(f"{where} is not a {name} document.")
-    if int(found[2]) > int(known):
-        raise NewerSchema(f"{where} has schema {name}/{int(found[2])}; this Darkroom knows {name}/{known}. Upgrade it (or its images).")
+    return int(found[2])
 
 
 # --- artifacts -----------------------------------------------------------------------------

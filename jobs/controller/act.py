@@ -120,7 +120,7 @@ def _last_records(store: Store, dataset: str, before: str = "") -> dict[str, Sta
     """Return the newest record of each step in the dataset's runs (before one)."""
     found: dict[str, StageRecord] = {}
     for name in runs.before(store, dataset, before):
-        for step, record in runs.read_records(store, name).items():
+        for step, record in runs.sound_records(store, name).items():
             if record.recipe is not None:
                 found.setdefault(step, record)
         if len(found) == len(graph.load().steps):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.errors import BadParameters, DarkroomError, Usage
+from common.errors import BadInput, BadParameters, DarkroomError, Usage
 from jobs import __version__
 
 if TYPE_CHECKING:
@@ -84,7 +84,12 @@ def runs(dataset: str, as_json: bool) -> None:
     from jobs.controller import runs as documents
 
     store = _store()
-    found = [_document(store, documents.read(store, name)) for _, name in documents.names(store, dataset)]
+    found = []
+    for _, name in documents.names(store, dataset):
+        try:
+            found.append(_document(store, documents.read(store, name)))
+        except BadInput as error:
+            click.echo(f"{name} is left out: {error}", err=True)
     if as_json:
         _print_json({"runs": found})
     elif not found:

@@ -69,7 +69,7 @@ class Drive:
             Superseded: another driver has taken over.
         """
         self._state = self._claim()
-        self._records = {step: record for step, record in runs.read_records(self.store, self.run.run).items() if record.state == runs.DONE}
+        self._records = {step: record for step, record in runs.sound_records(self.store, self.run.run).items() if record.state == runs.DONE}
         while self._state.state == runs.RUNNING:
             try:
                 self._turn()

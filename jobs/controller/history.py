@@ -9,12 +9,12 @@ from common import artifact
 from common.records import StageRecord
 from common.stage import Stage
 from common.store import Store
-from jobs.controller import pointer, runs
+from jobs.controller import pointer, runs, snapshots
 from jobs.controller.graph import Graph
 from jobs.controller.runs import Known
 
 WAITING, NOT_RUN = "waiting", "not run"
-SNAPSHOT, VERSION, TRAIN, EVALUATE, GATE = "scrape/snapshot", "dedup/dataset", "train", "evaluate", "gate"
+SNAPSHOT, VERSION, TRAIN, EVALUATE, GATE = snapshots.STEP, "dedup/dataset", "train", "evaluate", "gate"
 
 
 def document(store: Store, steps: Graph, known: Known) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def pace(store: Store, dataset: str, most_runs: int = 5) -> dict[str, float]:
     """Return seconds for each item of each step, from the newest runs that computed any."""
     found: dict[str, float] = {}
     for _, name in reversed(runs.names(store, dataset)[-most_runs:]):
-        for step, record in runs.read_records(store, name).items():
+        for step, record in runs.sound_records(store, name).items():
             if step not in found and record.fresh and record.seconds:
                 found[step] = record.seconds / record.fresh
     return found

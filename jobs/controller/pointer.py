@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from common import artifact, records
-from common.errors import AlreadyExists, NotFound, PreconditionFailed, Refused
+from common.errors import AlreadyExists, BadInput, NotFound, PreconditionFailed, Refused
 from common.model import CARD_FILE, MODEL_FILE
 from common.records import Pointer, Ref
 from common.store import IfMatch, Store
@@ -23,14 +23,18 @@ _TRIES = 20
 
 @dataclass(frozen=True)
 class Held:
-    """The pointer and the version of its object; both None where no model serves yet."""
+    """The pointer and the version of its object; both None where no model serves yet.
+
+    `lost`: it is damaged, and this many were kept before it.
+    """
 
     pointer: Pointer | None
     etag: str | None
+    lost: int = 0
 
     @property
     def sequence(self) -> int:
-        return self.pointer.sequence if self.pointer else 0
+        return self.pointer.sequence if self.pointer else self.lost
 
     @property
     def version(self) -> str:
@@ -51,20 +55,32 @@ def version_of(model: Ref) -> str:
 
 
 def read(store: Store, dataset: str) -> Held:
-    """Read the pointer."""
+    """Read the pointer. Raises BadInput where it is damaged."""
     try:
         found = store.get(place(dataset))
     except NotFound:
         return Held(None, None)
-    return Held(records.decode(found.data, Pointer, f"{store.url}/{place(dataset)}"), found.etag)
+    try:
+        return Held(records.decode(found.data, Pointer, f"{store.url}/{place(dataset)}"), found.etag)
+    except BadInput as error:
+        raise BadInput(f"{error} `darkroom promote RUN` writes it anew; then resume.") from error
+
+
+def _read_even_damaged(store: Store, dataset: str) -> Held:
+    """Read the pointer, or what is needed to replace one that is damaged."""
+    try:
+        return read(store, dataset)
+    except BadInput:
+        kept = [found.key for found in store.list(history_place(dataset, 0).removesuffix("000000.json"))]
+        newest = int(kept[-1].rpartition("/")[2].removesuffix(".json")) if kept else 0
+        return Held(None, store.head(place(dataset)).etag, lost=newest + 1)
 
 
 def publish(store: Store, dataset: str, model: Ref) -> str:
-    """Put a model's file and card where services look for them; return its version."""
+    """Put a model's file and card where services look for them, or put right what is there; return its version."""
     version, parts = version_of(model), artifact.read_ref(store, model)
     for name in (MODEL_FILE, CARD_FILE):
-        with contextlib.suppress(AlreadyExists):
-            store.put(f"models/{dataset}/{version}/{name}", parts.read(name), "create")
+        store.put(f"models/{dataset}/{version}/{name}", parts.read(name))
     return version
 
 
@@ -90,7 +106,7 @@ def promote(store: Store, candidate: Pointer, *, pin: bool) -> Pointer:
     def change(held: Held) -> Pointer:
         return msgspec.structs.replace(candidate, sequence=held.sequence + 1, previous=held.version, pinned=pin)
 
-    return _insist(store, candidate.dataset, change)
+    return _insist(store, candidate.dataset, change, look=_read_even_damaged)
 
 
 def pin(store: Store, dataset: str, writer: str, *, pinned: bool) -> Pointer:
@@ -115,10 +131,10 @@ def roll_back(store: Store, dataset: str, writer: str) -> Pointer:
     return _insist(store, dataset, change)
 
 
-def _insist(store: Store, dataset: str, change: Callable[[Held], Pointer]) -> Pointer:
+def _insist(store: Store, dataset: str, change: Callable[[Held], Pointer], look: Callable[[Store, str], Held] = read) -> Pointer:
     """Change the pointer as it is now, as often as others move it meanwhile."""
     for _ in range(_TRIES):
-        held = read(store, dataset)
+        held = look(store, dataset)
         wanted = change(held)
         if move(store, held, wanted):
             return wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from common import records
-from common.errors import NotFound, UnknownRun, did_you_mean
+from common.errors import BadInput, NotFound, UnknownRun, did_you_mean
 from common.records import Cancel, Driver, Run, StageRecord, State
 from common.store import Store
 from jobs.controller.alive import alive, process_start
@@ -73,13 +74,20 @@ def lives(driver: Driver | None) -> bool:
 
 
 def read(store: Store, run: str) -> Known:
-    """Read a run. Raises UnknownRun, with the nearest name."""
+    """Read a run.
+
+    Raises:
+        UnknownRun: there is none of this name; with the nearest one.
+        BadInput: one of its documents is damaged.
+    """
     try:
         request = records.decode(store.get(run_key(run)).data, Run, f"{store.url}/{run_key(run)}")
+        return Known(request, read_state(store, run), read_records(store, run), _read_optional(store, cancel_key(run), Cancel))
     except NotFound:
         known = [name for _, name in names(store)]
         raise UnknownRun(f"There is no run {run!r} in {store.url}.{did_you_mean(run, known)} `darkroom runs` lists them.") from None
-    return Known(request, read_state(store, run), read_records(store, run), _read_optional(store, cancel_key(run), Cancel))
+    except BadInput as error:
+        raise BadInput(f"{error} Submit again: what the run made is kept.") from error
 
 
 def exists(store: Store, run: str) -> bool:
@@ -96,13 +104,22 @@ def read_state(store: Store, run: str) -> State | None:
 
 
 def read_records(store: Store, run: str) -> dict[str, StageRecord]:
-    """Return the records of the run's steps that have ended."""
-    found = {}
-    for one in store.list(f"runs/{run}/stages/"):
-        record = _read_optional(store, one.key, StageRecord)
-        if record is not None:
-            found[record.step] = record
+    """Return the records of the run's steps that have ended. Raises BadInput where one is damaged."""
+    return {record.step: record for one in _records_of(store, run) if (record := _read_optional(store, one, StageRecord)) is not None}
+
+
+def sound_records(store: Store, run: str) -> dict[str, StageRecord]:
+    """Return the records of the run's steps that can be believed, for those who can do without the others."""
+    found: dict[str, StageRecord] = {}
+    for key in _records_of(store, run):
+        with contextlib.suppress(BadInput):
+            record = _read_optional(store, key, StageRecord)
+            found |= {record.step: record} if record is not None else {}
     return found
+
+
+def _records_of(store: Store, run: str) -> list[str]:
+    return [one.key for one in store.list(f"runs/{run}/stages/")]
 
 
 def names(store: Store, dataset: str = "") -> list[tuple[str, str]]:

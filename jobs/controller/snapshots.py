@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from common import records
-from common.errors import AlreadyExists, Superseded
+from common.errors import AlreadyExists, BadInput, PreconditionFailed, Superseded
 from common.records import Ref, Run, Snapshot
-from common.store import Store
+from common.store import IfMatch, Store
+from jobs.controller import runs
+
+STEP = "scrape/snapshot"
 
 
 def folder(dataset: str) -> str:
@@ -13,9 +18,43 @@ def folder(dataset: str) -> str:
 
 
 def latest(store: Store, dataset: str) -> Snapshot | None:
-    """Return the newest snapshot of a dataset."""
+    """Return the newest snapshot of a dataset.
+
+    Raises:
+        BadInput: its record is damaged, and no run that stood on it is left to write it anew from.
+    """
     keys = [found.key for found in store.list(folder(dataset))]
-    return records.decode(store.get(keys[-1]).data, Snapshot, f"{store.url}/{keys[-1]}") if keys else None
+    if not keys:
+        return None
+    held = store.get(keys[-1])
+    try:
+        return records.decode(held.data, Snapshot, f"{store.url}/{keys[-1]}")
+    except BadInput:
+        found = _as_its_runs_know_it(store, dataset, int(keys[-1].rpartition("/")[2].removesuffix(".json")))
+        if found is None:
+            raise
+    with contextlib.suppress(PreconditionFailed):
+        store.put(keys[-1], records.encode(found), IfMatch(held.etag))
+    return found
+
+
+def _as_its_runs_know_it(store: Store, dataset: str, count: int) -> Snapshot | None:
+    """Put a snapshot's record together again from a run that made it or found it in the cache."""
+    for _, name in runs.names(store, dataset):
+        record = runs.sound_records(store, name).get(STEP)
+        if record is not None and record.ref is not None and record.info.get("snapshot") == count:
+            run = runs.read(store, name).run
+            previous = run.frozen.get("previous")
+            return Snapshot(
+                dataset=dataset,
+                number=count,
+                artifact=record.ref,
+                observation=run.observation,
+                previous=previous,
+                run=name,
+                writer=name,
+            )
+    return None
 
 
 def number(store: Store, run: Run, made: Ref, count: int, writer: str) -> None:

@@ -5,6 +5,7 @@ Everything that can be refused is refused before the first write.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 
 from common import edits, records
 from common.artifact import Draft
-from common.errors import AlreadyExists, NotFound, PreconditionFailed
+from common.errors import AlreadyExists, BadInput, NotFound, PreconditionFailed, UnknownRun
 from common.parameters import Resolved
 from common.progress import Reporter, silent
 from common.records import Part, Recipe, Ref, Request, Run, State
@@ -148,15 +149,12 @@ def attach_or_create(store: Store, prepared: Prepared, nodes: int) -> tuple[Run,
     place = f"requests/{request_digest(prepared)}.json"
     while True:
         etag = None
-        try:
+        with contextlib.suppress(NotFound, UnknownRun, BadInput):  # gone or damaged: it is answered anew
             held = store.get(place)
-            known = records.decode(held.data, Request, f"{store.url}/{place}")
             etag = held.etag
-            found = runs.read(store, known.run)
+            found = runs.read(store, records.decode(held.data, Request, f"{store.url}/{place}").run)
             if found.condition == runs.RUNNING:
                 return found.run, False
-        except NotFound:
-            pass
         run = create(store, prepared, nodes)
         answer = records.encode(Request(run=run.run, writer=secrets.token_hex(8)))
         try:

@@ -168,6 +168,38 @@ def test_a_second_submit_of_the_same_request_attaches(tmp_path: Path, pictures: 
     assert document["state"] == "done"
 
 
+def test_two_submits_at_once_of_different_requests_share_what_they_can(tmp_path: Path, pictures: Path) -> None:
+    store = tmp_path / "s"
+    asked = [("train.cValues=[0.1,1]", "evaluate.resamples=100"), ("train.cValues=[1]", "evaluate.resamples=110")]
+    running = [
+        command.start(store, "submit", "mine", "--source", str(pictures), *command.sets([*SMALL, *sets]), log=tmp_path / f"log{number}")
+        for number, sets in enumerate(asked)
+    ]
+    assert [one.wait(timeout=120) for one in running] == [0, 0], [(tmp_path / f"log{number}").read_text() for number in range(2)]
+    one, two = (
+        {stage["name"]: stage["content_digest"] for stage in json.loads(command.run(store, "status", path.name, "--json").stdout)["stages"]}
+        for path in (store / "datasets" / "mine" / "runs").iterdir()
+    )
+    shared = ("scrape", "dedup", "refine", "featurize")
+    assert [one[name] for name in shared] == [two[name] for name in shared]
+    assert one["train"] != two["train"]
+    for step in ("scrape.list", "scrape.snapshot", "dedup.dataset", "refine"):
+        assert len(list((store / "artifacts" / step).iterdir())) == 1, step
+
+
+def test_a_damaged_run_is_left_out_of_the_list_and_named(tmp_path: Path, pictures: Path) -> None:
+    store = tmp_path / "s"
+    good = submit(store, pictures)["run"]
+    bad = submit(store, pictures)["run"]
+    state = store / "runs" / bad / "state.json"
+    state.write_bytes(state.read_bytes().replace(b'"done"', b'"dome"'))
+    listed = command.run(store, "runs", "mine")
+    assert good in listed.stdout
+    assert bad not in listed.stdout
+    assert f"{bad} is left out" in listed.stderr
+    assert "damaged" in listed.stderr
+
+
 def _wait(condition: Any) -> None:
     until = time.monotonic() + 60
     while not condition():

@@ -34,13 +34,11 @@ def test_of_two_that_saw_the_same_only_the_first_moves_it(memory: MemoryStore) -
     assert (found.sequence, found.writer) == (2, "c")
 
 
-def test_a_published_model_lies_under_its_version_and_publishing_again_changes_nothing(memory: MemoryStore) -> None:
+def test_a_published_model_lies_under_its_version_and_publishing_again_changes_no_byte(memory: MemoryStore) -> None:
     model = commit(memory, "train", {MODEL_FILE: b"onnx", CARD_FILE: b"card"}).manifest.ref
     version = pointer.publish(memory, "d", model)
-    etag = memory.head(f"models/d/{version}/{MODEL_FILE}").etag
     assert pointer.publish(memory, "d", model) == version == model.digest[:12]
     assert memory.get(f"models/d/{version}/{MODEL_FILE}").data == b"onnx"
-    assert memory.head(f"models/d/{version}/{MODEL_FILE}").etag == etag
     with pytest.raises(NotFound):
         memory.get("models/d/current.json")
 

@@ -78,6 +78,16 @@ def test_of_many_submits_at_once_one_makes_the_run_and_all_attach_to_it(memory: 
     assert len(runs.names(memory, "mine")) == 1
 
 
+def test_a_damaged_answer_to_a_request_is_written_anew(memory: MemoryStore, folder: Path) -> None:
+    request = prepared(memory, folder)
+    submission.attach_or_create(memory, request, 1)
+    place = next(key for key in memory.snapshot() if key.startswith("requests/"))
+    memory.put(place, memory.get(place).data[:-20])
+    run, new = submission.attach_or_create(memory, request, 1)
+    assert new
+    assert submission.attach_or_create(memory, request, 1) == (run, False)
+
+
 def test_a_run_s_name_is_fit_for_a_label() -> None:
     for dataset in ("fashionTexture", "A_b-C", "x" * 63, "9"):
         name = submission._new_name(dataset)
