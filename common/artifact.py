@@ -16,6 +16,7 @@ A manifest's parts are *content* (what later stages see, covered by the content 
 from __future__ import annotations
 
 import functools
+import re
 import secrets
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ from common.records import Manifest, Part, Recipe, Ref, Unit
 from common.store.base import IfMatch, Store
 
 _FEW, _AT_ONCE = 8, 16
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 def folder(step: str, key: str) -> str:
@@ -57,6 +59,9 @@ def find(store: Store, step: str, key: str) -> Manifest | None:
         raise records.as_damage(error, step, key) from error
     if (manifest.step, manifest.key) != (step, key):
         raise Damaged(f"{store.url}/{place} speaks of {manifest.step} {manifest.key}.", step=step, key=key)
+    names = [*(part.name for part in all_parts(manifest)), *(unit.name for unit in manifest.units)]
+    if not all(map(_NAME.fullmatch, names)):
+        raise Damaged(f"{store.url}/{place} names what cannot be a file.", step=step, key=key)
     return manifest
 
 
@@ -96,9 +101,11 @@ def read_part(store: Store, part: Part) -> bytes:
     """
     step, key = owner(part)
     try:
-        data = store.get(part.key).data
+        data = store.get(part.key, part.size).data
     except NotFound as error:
         raise Damaged(f"{part.key} is gone from {store.url}.", step=step, key=key) from error
+    except BadInput as error:
+        raise Damaged(f"{part.key} in {store.url} is not what was committed (it is larger).", step=step, key=key) from error
     if len(data) != part.size or sha256(data).hexdigest() != part.sha256:
         raise Damaged(f"{part.key} in {store.url} is not what was committed (sha256 differs).", step=step, key=key)
     return data

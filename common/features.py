@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from common.records import read_json
 from common.tables import read_matrix
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ def vectors_of(features: Artifact) -> dict[str, NDArray[np.float32]]:
     """Return each picture's vector by its id."""
     vectors: dict[str, Any] = {}
     for unit in features.units:
-        ids = msgspec.json.decode(unit.read(IDS), type=list[str])
+        ids = read_json(unit.read(IDS), list[str], IDS)
         vectors |= dict(zip(ids, read_matrix(unit.read(VECTORS)), strict=True))
     return vectors
 

@@ -11,7 +11,7 @@ import io
 import warnings
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # The formats that Pillow may try; EPS, PDF, FITS and the like are never opened.
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tif"}
 FORMATS = tuple(EXTENSIONS)
+MAX_RESOLUTION = 2048
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 
@@ -50,7 +51,7 @@ class Preprocessing(Value, frozen=True, kw_only=True):
     `mean` and `std` have one entry for each channel, in the network's order.
     """
 
-    resolution: int
+    resolution: Annotated[int, msgspec.Meta(ge=1, le=MAX_RESOLUTION)]
     fit: Literal["cover", "letterbox", "stretch"] = "cover"
     pad: int = 114
     colour: Literal["RGB", "BGR"] = "RGB"

@@ -14,6 +14,7 @@ from common.store.base import Store
 
 EVERY_S = 4.0
 CHUNK_BYTES = 256 * 1024
+MOST_BYTES = 1 << 30
 _WHOLE = "whole"
 
 
@@ -82,4 +83,4 @@ def _processes(store: Store, run: str, step: str) -> dict[str, list[str]]:
 
 def _text(store: Store, keys: list[str]) -> bytes:
     whole = [key for key in keys if key.endswith(f"/{_WHOLE}")]
-    return b"".join(store.get(key).data for key in whole or keys)
+    return b"".join(store.get(key, MOST_BYTES).data for key in whole or keys)

@@ -1,8 +1,8 @@
 """A model is one ONNX file and its card.
 
 The card says everything that using the file takes: preprocessing, classes, output names. The
-file is checked before it is loaded: it may not be huge, point outside itself or use operators
-of other domains. Threads are fixed at one for each call, so that results do not depend on the
+file must be the one that its card speaks of, and not huge; onnxruntime refuses one that points
+outside itself or uses operators it does not know. Threads are fixed at one for each call, so that results do not depend on the
 machine's size; whoever wants more cores makes calls in parallel.
 """
 
@@ -81,8 +81,6 @@ def _session(data: bytes) -> Any:
 
     if len(data) > MAX_MODEL_BYTES:
         raise BadInput(f"The model has {len(data)} bytes, more than {MAX_MODEL_BYTES}.")
-    if b"external_data" in data:
-        raise BadInput("The model keeps data outside its file; export it as one file.")
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

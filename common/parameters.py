@@ -18,6 +18,7 @@ import yaml
 from common.errors import BadParameters, did_you_mean
 
 MAX_FILE_BYTES = 256 * 1024
+MAX_SHOWN = 200
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def resolve(declared: Iterable[Parameter], given: Iterable[Given], checks: Itera
         try:
             values[parameter.name] = check(parameter, one.value)
         except ValueError as error:
-            errors.add(one.where, f"{one.name} = {one.value!r}: {error}")
+            errors.add(one.where, f"{one.name} = {_short(one.value)}: {error}")
         origins[parameter.name] = one.where
     resolved = Resolved(Values(values), origins)
     errors.lines += [message for check_all in checks for message in check_all(resolved.values)]
@@ -228,12 +229,13 @@ def read_assignments(assignments: Iterable[str], where: str) -> list[Given]:
     for text in assignments:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
-            errors.add(where, f"{text!r} is not name=value.")
+            errors.add(where, f"{_short(text)} is not name=value.")
             continue
         try:
-            given.append(Given(name.strip(), _plain(yaml.safe_load(value)), where))
+            node = _compose(value)
+            given.append(Given(name.strip(), None if node is None else _construct(node), where))
         except yaml.YAMLError:
-            errors.add(where, f"{name.strip()} = {value!r} cannot be read; quote it or check its brackets.")
+            errors.add(where, f"{name.strip()} = {_short(value)} cannot be read; quote it or check its brackets.")
     errors.raise_if_any()
     return given
 
@@ -247,7 +249,7 @@ def read_file(path: Path, known: Iterable[str]) -> list[Given]:
     if path.stat().st_size > MAX_FILE_BYTES:
         raise BadParameters(f"{path}: has more than {MAX_FILE_BYTES} bytes; a dataset file is a page of settings.")
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        root = _compose(path.read_text(encoding="utf-8"))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise BadParameters(f"{path}:{line}: {error.problem or 'cannot be read as YAML'}.") from error
@@ -268,33 +270,41 @@ def _flatten(node: yaml.MappingNode, prefix: str, path: Path, known: set[str]) -
         if nested and any(other.startswith(f"{name}.") for other in known):
             yield from _flatten(value_node, f"{name}.", path, known)
         else:
-            yield Given(name, _construct(value_node, where), where)
+            try:
+                yield Given(name, _construct(value_node), where)
+            except yaml.YAMLError as error:
+                raise BadParameters(f"{where}: {name} cannot be read: {error}.") from error
 
 
-def _construct(node: yaml.Node, where: str) -> Any:
-    """Build plain values from a node; an alias may not repeat (a few bytes could mean gigabytes)."""
+def _compose(text: str) -> yaml.Node | None:
+    """Return YAML as nodes; nothing is built yet. Raises YAMLError."""
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except RecursionError as error:
+        raise yaml.YAMLError("it is nested too deep") from error
+
+
+def _construct(node: yaml.Node) -> Any:
+    """Build plain values from a node. Raises YAMLError, also for aliases: with them a few bytes could mean gigabytes."""
     seen: set[int] = set()
 
     def build(one: yaml.Node) -> Any:
         if id(one) in seen and not isinstance(one, yaml.ScalarNode):
-            raise BadParameters(f"{where}: YAML aliases are not allowed here.")
+            raise yaml.YAMLError("aliases are not allowed here")
         seen.add(id(one))
         if isinstance(one, yaml.SequenceNode):
             return [build(entry) for entry in one.value]
         if isinstance(one, yaml.MappingNode):
             return {str(key.value): build(value) for key, value in one.value}
         try:
-            return _plain(yaml.SafeLoader("").construct_object(one))
-        except (yaml.YAMLError, ValueError) as error:
-            raise BadParameters(f"{where}: cannot be read: {error}.") from error
+            value = yaml.SafeLoader("").construct_object(one)
+        except ValueError as error:
+            raise yaml.YAMLError(str(error)) from error
+        return value if value is None or isinstance(value, bool | int | float | str) else str(value)  # a date, say
 
     return build(node)
 
 
-def _plain(value: Any) -> Any:
-    """Turn what YAML builds beyond JSON (dates) back into text."""
-    if isinstance(value, list):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"

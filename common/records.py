@@ -16,6 +16,7 @@ import msgspec
 from common.errors import BadInput, Damaged, NewerSchema
 
 D = TypeVar("D", bound="Document")
+T = TypeVar("T")
 
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 _SEAL = re.compile(rb',"sum":"([0-9a-f]{64})"}\n?\Z')
@@ -63,10 +64,19 @@ def decode(data: bytes, kind: type[D], where: str) -> D:
     if version > int(_tag(kind).partition("/")[2]):
         name = _tag(kind).partition("/")[0]
         raise NewerSchema(f"{where} has schema {name}/{version}; this Darkroom knows {_tag(kind)}. Upgrade it (or its images).")
+    return read_json(body, kind, f"{where}, as a {_tag(kind)} document,")
+
+
+def read_json(data: bytes, kind: type[T], where: str) -> T:
+    """Read plain JSON as a type; `where` names it in errors.
+
+    Raises:
+        BadInput: it is not JSON, not of that type, or nested too deep.
+    """
     try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.MsgspecError as error:
-        raise BadInput(f"{where} is not a {_tag(kind)} document: {error}.") from error
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise BadInput(f"{where} cannot be read: {error}.") from error
 
 
 def _tag(kind: type[Document]) -> str:

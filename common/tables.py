@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 import typing
 from collections.abc import Iterable
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 R = TypeVar("R", bound=Value)
+
+MOST_ROWS = 20_000_000
+MOST_TABLE_BYTES = 1 << 32
 
 
 def write_table(rows: Iterable[R], kind: type[R]) -> bytes:
@@ -37,15 +42,19 @@ def read_table(data: bytes, kind: type[R]) -> list[R]:
     """Return the rows of a Parquet table.
 
     Raises:
-        BadInput: it is not Parquet, or its columns are others.
+        BadInput: it is not Parquet, its columns are others, or it grows too large.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        rows = pq.read_table(io.BytesIO(data), use_threads=False).to_pylist()
+        file = pq.ParquetFile(io.BytesIO(data))
+        sizes = [file.metadata.row_group(number).total_byte_size for number in range(file.metadata.num_row_groups)]
+        if file.metadata.num_rows > MOST_ROWS or sum(sizes) > MOST_TABLE_BYTES:
+            raise BadInput(f"a table of {file.metadata.num_rows} rows and {sum(sizes)} bytes is too large to be read.")
+        rows = file.read(columns=list(kind.__struct_fields__), use_threads=False).to_pylist()
         return msgspec.convert(rows, list[kind])  # type: ignore[valid-type]
-    except (pa.ArrowException, msgspec.ValidationError, OSError) as error:
+    except (pa.ArrowException, msgspec.ValidationError, OSError, ValueError) as error:
         raise BadInput(f"not a readable table of {kind.__name__} rows: {error}") from error
 
 
@@ -62,11 +71,19 @@ def read_matrix(data: bytes) -> NDArray[np.float32]:
     """Return a float32 matrix from .npy; no pickle is ever read.
 
     Raises:
-        BadInput: it is not .npy, or holds objects.
+        BadInput: it is not .npy, holds what are no numbers, or has other bytes than its header says.
     """
     import numpy as np
+    from numpy.lib import format as npy
 
+    file = io.BytesIO(data)
     try:
-        return np.asarray(np.load(io.BytesIO(data), allow_pickle=False), dtype=np.float32)
-    except (ValueError, EOFError, OSError) as error:
+        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(file)]
+        shape, by_column, kind = read_header(file)
+    except (ValueError, KeyError, SyntaxError, TypeError, RecursionError, MemoryError, TokenError) as error:
         raise BadInput(f"not a readable matrix: {error}") from error
+    start = file.tell()
+    if kind.kind not in "biuf" or math.prod(shape) * kind.itemsize != len(data) - start:
+        raise BadInput(f"not a readable matrix: its header says {shape} of {kind}, and {len(data) - start} bytes follow.")
+    flat = np.frombuffer(data, kind, offset=start).astype(np.float32)
+    return flat.reshape(shape, order="F" if by_column else "C")

@@ -16,6 +16,8 @@ from typing import Literal, Protocol
 
 from common.errors import BadInput
 
+MOST_BYTES = 64 * 1024 * 1024  # of an object whose reader does not say otherwise
+
 
 @dataclass(frozen=True)
 class IfMatch:
@@ -51,8 +53,8 @@ class Store(Protocol):
     def url(self) -> str:
         """Where this is, as a person writes it: `file:///…` or `s3://bucket/prefix`."""
 
-    def get(self, key: str) -> Object:
-        """Read a whole object. Raises NotFound."""
+    def get(self, key: str, most: int = MOST_BYTES) -> Object:
+        """Read a whole object. Raises NotFound; BadInput where it has more than `most` bytes."""
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """Read `length` bytes from `start` (fewer at the end). Raises NotFound."""
@@ -80,6 +82,12 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove an object; removing what is not there is no error."""
+
+
+def check_size(key: str, size: int, most: int) -> None:
+    """Refuse an object before it is read. Raises BadInput."""
+    if size > most:
+        raise BadInput(f"{key} has {size} bytes; at most {most} are read.")
 
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_=+@,-][A-Za-z0-9_.=+@,-]*")

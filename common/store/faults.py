@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from common.store.base import Meta, Object, PutMode, Store
+from common.store.base import MOST_BYTES, Meta, Object, PutMode, Store
 
 T = TypeVar("T")
 
@@ -53,8 +53,8 @@ class FaultyStore:
     def url(self) -> str:
         return self._inner.url
 
-    def get(self, key: str) -> Object:
-        return self._do("get", key, lambda: self._inner.get(key))
+    def get(self, key: str, most: int = MOST_BYTES) -> Object:
+        return self._do("get", key, lambda: self._inner.get(key, most))
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         return self._do("get_range", key, lambda: self._inner.get_range(key, start, length))

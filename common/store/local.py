@@ -30,7 +30,7 @@ from common.errors import (
     StoreRefused,
     StoreUnavailable,
 )
-from common.store.base import IfMatch, Meta, Object, PutMode, check_key
+from common.store.base import MOST_BYTES, IfMatch, Meta, Object, PutMode, check_key, check_size
 
 T = TypeVar("T")
 
@@ -48,10 +48,12 @@ class LocalStore:
     def url(self) -> str:
         return self._root.as_uri()
 
-    def get(self, key: str) -> Object:
+    def get(self, key: str, most: int = MOST_BYTES) -> Object:
         def read() -> Object:
             with self._path(key).open("rb") as file:
-                return Object(file.read(), _etag(os.fstat(file.fileno())))
+                status = os.fstat(file.fileno())
+                check_size(key, status.st_size, most)
+                return Object(file.read(), _etag(status))
 
         return self._translate(key, read)
 

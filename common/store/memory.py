@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from common.errors import AlreadyExists, NotFound, PreconditionFailed
-from common.store.base import IfMatch, Meta, Object, PutMode, check_key
+from common.store.base import MOST_BYTES, IfMatch, Meta, Object, PutMode, check_key, check_size
 
 
 class MemoryStore:
@@ -32,15 +32,19 @@ class MemoryStore:
         with self._lock:
             return dict(self._objects)
 
-    def get(self, key: str) -> Object:
+    def get(self, key: str, most: int = MOST_BYTES) -> Object:
         with self._lock:
-            return self._find(key)
+            found = self._find(key)
+        check_size(key, len(found.data), most)
+        return found
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
-        return self.get(key).data[start : start + length]
+        with self._lock:
+            return self._find(key).data[start : start + length]
 
     def head(self, key: str) -> Meta:
-        found = self.get(key)
+        with self._lock:
+            found = self._find(key)
         return Meta(key, len(found.data), found.etag)
 
     def list(self, prefix: str) -> Iterator[Meta]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from common.errors import AlreadyExists, NotFound, PreconditionFailed, Retryable
 from common.retry import Policy
-from common.store.base import Meta, Object, PutMode, Store
+from common.store.base import MOST_BYTES, Meta, Object, PutMode, Store
 
 
 class RetryingStore:
@@ -26,8 +26,8 @@ class RetryingStore:
     def url(self) -> str:
         return self._inner.url
 
-    def get(self, key: str) -> Object:
-        return self._policy.call(lambda: self._inner.get(key))
+    def get(self, key: str, most: int = MOST_BYTES) -> Object:
+        return self._policy.call(lambda: self._inner.get(key, most))
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         return self._policy.call(lambda: self._inner.get_range(key, start, length))

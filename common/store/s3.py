@@ -25,7 +25,7 @@ from common.errors import (
     StoreThrottled,
     StoreUnavailable,
 )
-from common.store.base import IfMatch, Meta, Object, PutMode, check_key
+from common.store.base import MOST_BYTES, IfMatch, Meta, Object, PutMode, check_key, check_size
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -99,9 +99,14 @@ class S3Store:
     def url(self) -> str:
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
 
-    def get(self, key: str) -> Object:
+    def get(self, key: str, most: int = MOST_BYTES) -> Object:
         def read(name: str) -> Object:
             reply = self._client.get_object(Bucket=self._bucket, Key=name)
+            try:
+                check_size(key, int(_part(reply, "ContentLength")), most)
+            except DarkroomError:
+                reply["Body"].close()
+                raise
             return Object(_body(reply), _etag(reply))
 
         return self._ask(key, read)

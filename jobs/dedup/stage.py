@@ -6,13 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from common import edits, images, shards
 from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, TRAIN, VERSION, Entry, Row, rows_of
 from common.errors import BadInput
 from common.progress import track
-from common.records import Edit
+from common.records import Edit, read_json
 from common.stage import StepFunction, Work
 from common.tables import read_table, write_table
 from jobs.dedup import hashes, proof, split, version
@@ -57,7 +55,7 @@ def _hashes(work: Work) -> dict[str, hashes.Hash]:
 def _words(work: Work) -> dict[str, Edit]:
     if "edits" not in work.inputs:
         return {}
-    return edits.fold(msgspec.json.decode(work.inputs["edits"].read("edits.json"), type=list[Edit]))
+    return edits.fold(read_json(work.inputs["edits"].read("edits.json"), list[Edit], "edits.json"))
 
 
 def _place(work: Work, rows: list[Row], same: list[tuple[str, str]]) -> dict[str, split.Placed]:

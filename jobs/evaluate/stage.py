@@ -47,7 +47,7 @@ def evaluate(work: Work) -> None:
         card=card,
         model_digest=model_artifact.manifest.digest,
         version=version.manifest,
-        trials=msgspec.json.decode(model_artifact.read("trials.json")),
+        trials=records.read_json(model_artifact.read("trials.json"), list[Any], "trials.json"),
         scored=scored,
         summary=summary,
         entries=entries,
@@ -72,7 +72,7 @@ def _score(
 
 
 def _held_out(trained: Artifact, kept: list[Entry]) -> NDArray[np.float64]:
-    ids = msgspec.json.decode(trained.read(HELD_OUT_IDS), type=list[str])
+    ids = records.read_json(trained.read(HELD_OUT_IDS), list[str], HELD_OUT_IDS)
     by_id = dict(zip(ids, read_matrix(trained.read(HELD_OUT)), strict=True))
     return np.stack([by_id[entry.id] for entry in kept]).astype(np.float64)
 

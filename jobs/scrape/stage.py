@@ -10,15 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import msgspec
-
 from common import images, shards
 from common.artifact import UnitReader, make_unit
 from common.dataset import ROWS, Row, rows_of
 from common.errors import BadInput
 from common.folders import Listed
 from common.progress import track
-from common.records import Unit, Value, canonical
+from common.records import Unit, Value, canonical, read_json
 from common.sandbox import Sandbox, Verdict, look
 from common.stage import StepFunction, Work
 from common.tables import write_table
@@ -53,7 +51,7 @@ def list_source(work: Work) -> None:
 
 def fetch_chunk(work: Work) -> None:
     """Fetch and check one chunk; content: a shard of the good pictures, and each token's outcome."""
-    chunk = msgspec.json.decode(work.the_unit().read(CHUNK), type=Chunk)
+    chunk = read_json(work.the_unit().read(CHUNK), Chunk, CHUNK)
     source = open_source(chunk.source, work.locator)
     pictures: dict[str, shards.Picture] = {}
     outcomes = []
@@ -78,9 +76,9 @@ def make_snapshot(work: Work) -> None:
 
     A look that found nothing new and nothing gone gives the previous snapshot again.
     """
-    items = msgspec.json.decode(work.inputs["list"].read(LIST), type=list[Item])
+    items = read_json(work.inputs["list"].read(LIST), list[Item], LIST)
     fetched = work.inputs["fetched"].units
-    outcomes = [one for unit in fetched for one in msgspec.json.decode(unit.read(OUTCOMES), type=list[Fetched])]
+    outcomes = [one for unit in fetched for one in read_json(unit.read(OUTCOMES), list[Fetched], OUTCOMES)]
     before, number = _previous(work)
     rows = advance(before, items, outcomes, number + 1)
     _require_pictures(rows)
@@ -102,7 +100,7 @@ def _observe(work: Work) -> tuple[str, list[Item]]:
     if "listing" in work.inputs:
         from jobs.scrape.sources import folder
 
-        files = msgspec.json.decode(work.inputs["listing"].read("listing.json"), type=list[Listed])
+        files = read_json(work.inputs["listing"].read("listing.json"), list[Listed], "listing.json")
         return "folder", folder.items(files)
     kind = work.parameters.text("source")
     if kind == DIGITS:

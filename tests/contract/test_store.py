@@ -54,6 +54,14 @@ def test_missing_objects_are_not_found_by_any_reading_verb(store: Store, tmp_pat
             read("no/such")
 
 
+def test_an_object_larger_than_its_reader_wants_is_refused_unread(store: Store) -> None:
+    store.put("a/b", b"12345")
+    assert store.get("a/b", 5).data == b"12345"
+    with pytest.raises(BadInput, match="5 bytes; at most 4"):
+        store.get("a/b", 4)
+    assert store.get("a/b").data == b"12345"
+
+
 def test_a_folder_of_objects_is_not_an_object(store: Store) -> None:
     store.put("a/b/c", b"x")
     with pytest.raises((NotFound, BucketMissing)):
