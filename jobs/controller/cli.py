@@ -48,12 +48,23 @@ def main() -> None:
 )
 @click.option("--nodes", type=click.IntRange(1, 1000), default=None, help="Processes side by side (default: one for each core).")
 @click.option("--plan", "plan_only", is_flag=True, help="Show what is cached, what would run, why, and about how long; run nothing.")
+@click.option("--on", type=click.Choice(["local", "kubernetes"]), default="local", help="Where the stages run (default: here).")
 @as_json
-def submit(dataset: str, source: str, assignments: tuple[str, ...], nodes: int | None, plan_only: bool, as_json: bool) -> None:
+def submit(dataset: str, source: str, assignments: tuple[str, ...], nodes: int | None, plan_only: bool, on: str, as_json: bool) -> None:
     """Run a dataset from its pictures to a verdict, or go on from what is done already."""
     from jobs.controller import act
 
-    store = _store()
+    if on == "kubernetes":
+        from jobs.controller import remote
+        from jobs.controller.kubernetes import connect
+
+        api = connect()
+        site = remote.read_site(api)
+        outside = remote.open_site_store(site, os.environ)
+        if not plan_only:
+            _finish(outside, remote.submit(api, site, outside, dataset, source, assignments, nodes), as_json)
+            return
+    store = outside if on == "kubernetes" else _store()
     if plan_only:
         lines = act.forecast(store, dataset, source, assignments)
         _show_forecast(lines, as_json)
@@ -288,6 +299,15 @@ def gc(keep_runs: int, dry_run: bool) -> None:
     swept = collect(_store(), keep_runs, dry_run=dry_run)
     verb = "would go" if dry_run else "are gone"
     click.echo(f"{len(swept.runs)} runs and {len(swept.artifacts)} artifacts {verb}: {swept.objects} objects, {swept.size / 1e6:.1f} MB.")
+
+
+@commands.command(hidden=True)
+@click.argument("run")
+def drive(run: str) -> None:
+    """Be a run's driver, in a pod of the driver's Job."""
+    from jobs.controller import remote
+
+    sys.exit(remote.drive(_store(), run))
 
 
 # --- shared ---------------------------------------------------------------------------------

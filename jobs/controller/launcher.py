@@ -10,11 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from common.errors import Permanent
 from common.records import Failure
 
 Job = Mapping[str, Any]
 
 COMPLETE, FAILED = "Complete", "Failed"
+
+
+class Conflict(Permanent):
+    """Another Job has this name."""
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from common import records
-from common.errors import BadInput, Permanent
+from common.errors import BadInput
 from common.records import Failure
 from jobs import harness
 from jobs.controller.alive import alive, process_start
-from jobs.controller.launcher import COMPLETE, FAILED, Ending, Job, JobStatus
+from jobs.controller.launcher import COMPLETE, FAILED, Conflict, Ending, Job, JobStatus
 
 EXECUTED = {
     "apiVersion",
@@ -62,10 +62,6 @@ IGNORED = {
 }
 RETRY_PAUSE_S = (0.0, 1.0, 2.0, 4.0, 8.0)
 POLL_S = 0.02
-
-
-class Conflict(Permanent):
-    """Another Job has this name."""
 
 
 class Process(Protocol):

@@ -11,15 +11,20 @@ from hashlib import sha256
 from typing import Any
 
 from common.errors import ExitCode
-from common.records import Plan
+from common.records import Plan, Run
 from common.stage import Stage
 from jobs import harness
-from jobs.controller.site import Site
+from jobs.controller import runs
+from jobs.controller.site import Cluster, Site
 
 RUN, STAGE, STEP, KEY, ATTEMPT, REPAIRS = (f"darkroom/{name}" for name in ("run", "stage", "step", "key", "attempt", "repairs"))
+QUEUE = "kueue.x-k8s.io/queue-name"
 LOST_NODE_S = 30
 GRACE_S = 30
+TERMINATION_MESSAGE = "/dev/termination-log"  # Kubernetes' default; the process launcher names a file of its own
 NAME_LENGTH = 63
+DRIVER, DRIVER_NEEDS, DRIVER_RESTARTS = "driver", {"cpu": "250m", "memory": "512Mi"}, 100
+CONFINED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 
 
 def render(stage: Stage, plan: Plan, plan_key: str, nodes: int, site: Site) -> dict[str, Any]:
@@ -34,13 +39,12 @@ def render(stage: Stage, plan: Plan, plan_key: str, nodes: int, site: Site) -> d
     }
     if plan.repair:
         labels[REPAIRS] = mark(plan.tasks[0].key)
-    metadata: dict[str, Any] = {"name": job_name(plan), "labels": labels}
-    if site.namespace:
-        metadata["namespace"] = site.namespace
+    if site.cluster is not None and site.cluster.queue:
+        labels[QUEUE] = site.cluster.queue
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": metadata,
+        "metadata": {"name": job_name(plan), "labels": labels},
         "spec": {
             "completions": len(plan.tasks),
             "parallelism": min(nodes, len(plan.tasks)),
@@ -54,11 +58,63 @@ def render(stage: Stage, plan: Plan, plan_key: str, nodes: int, site: Site) -> d
     }
 
 
+def render_driver(run: Run, site: Site) -> dict[str, Any]:
+    """Return the Job of a run's driver. It holds the only token, and is started again until the run has ended."""
+    assert site.cluster is not None  # noqa: S101 - there are drivers on clusters only
+    cluster = site.cluster
+    labels = {"app.kubernetes.io/managed-by": "darkroom", RUN: run.run, STAGE: DRIVER}
+    name = driver_name(run.run)
+    environment = {**site.environment, runs.DRIVER: name}
+    pod: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": GRACE_S,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "tolerations": _lost_node(),
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}],
+        "containers": [
+            {
+                "name": "stage",
+                "image": site.image("controller"),
+                "command": ["python3", "-m", "jobs.controller"],
+                "args": ["drive", run.run],
+                "env": [{"name": name, "value": value} for name, value in sorted(environment.items())],
+                "resources": cluster.resources.get("controller", {"requests": DRIVER_NEEDS, "limits": DRIVER_NEEDS}),
+                "securityContext": CONFINED,
+                "terminationMessagePolicy": "FallbackToLogsOnError",
+                "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - the pod's own
+            }
+        ],
+    }
+    _place(pod, DRIVER, cluster, gpu=False)
+    pod |= {"serviceAccountName": cluster.driverServiceAccount} if cluster.driverServiceAccount else {}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {
+            "backoffLimit": DRIVER_RESTARTS,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": {"rules": failure_rules(shards=False)},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
+
+
+def driver_name(run: str) -> str:
+    """Return the name of a run's driver Job."""
+    return _fit(run, "-driver")
+
+
 def job_name(plan: Plan) -> str:
     """Return a name that is the same for the same run, step, work and attempt, and fits a DNS label."""
     work = f"repair-{plan.tasks[0].key[:8]}" if plan.repair else plan.key[:6]
     tail = f"-{plan.step.replace('/', '-')}-{work}-{plan.attempt}"
-    head = re.sub(r"[^a-z0-9-]", "-", plan.run.lower()).strip("-")
+    return _fit(plan.run, tail)
+
+
+def _fit(run: str, tail: str) -> str:
+    head = re.sub(r"[^a-z0-9-]", "-", run.lower()).strip("-")
     if len(head) + len(tail) > NAME_LENGTH:
         mark = sha256(head.encode()).hexdigest()[:8]
         head = f"{head[: NAME_LENGTH - len(tail) - 9]}-{mark}"
@@ -84,19 +140,45 @@ def failure_rules(*, shards: bool) -> list[dict[str, Any]]:
 
 
 def _pod(stage: Stage, plan_key: str, processes: int, site: Site) -> dict[str, Any]:
-    return {
+    pod = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_S,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "tolerations": [
-            {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": LOST_NODE_S}
-            for state in ("not-ready", "unreachable")
-        ],
+        "tolerations": _lost_node(),
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": stage.resources.scratch}}],
         "containers": [_container(stage, plan_key, processes, site)],
     }
+    if site.cluster is not None:
+        _place(pod, stage.name, site.cluster, gpu=stage.resources.gpu != "none")
+    return pod
+
+
+def _lost_node() -> list[dict[str, Any]]:
+    return [
+        {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": LOST_NODE_S}
+        for state in ("not-ready", "unreachable")
+    ]
+
+
+def _place(pod: dict[str, Any], stage: str, cluster: Cluster, *, gpu: bool) -> None:
+    """Say where in the cluster a pod may run, as whom, and from which image."""
+    container = pod["containers"][0]
+    pod["tolerations"] += [*cluster.tolerations, *(cluster.gpu.tolerations if gpu else ())]
+    selector = {**cluster.nodeSelector, **(cluster.gpu.nodeSelector if gpu else {})}
+    pod |= {"nodeSelector": selector} if selector else {}
+    account = cluster.serviceAccounts.get(stage)
+    pod |= {"serviceAccountName": account} if account else {}
+    container |= {"imagePullPolicy": cluster.pullPolicy} if cluster.pullPolicy else {}
+    container |= {"envFrom": [{"secretRef": {"name": cluster.secret}}]} if cluster.secret else {}
+    if stage in cluster.resources:
+        container["resources"] = cluster.resources[stage]
+    if cluster.topologySpread:
+        spread = {"matchLabels": {STAGE: stage}}
+        pod["topologySpreadConstraints"] = [
+            {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": spread}
+        ]
 
 
 def _container(stage: Stage, plan_key: str, processes: int, site: Site) -> dict[str, Any]:
@@ -108,11 +190,7 @@ def _container(stage: Stage, plan_key: str, processes: int, site: Site) -> dict[
         "args": ["--plan", plan_key],
         "env": [{"name": name, "value": value} for name, value in sorted(_environment(site, site.threads(stage, processes)).items())],
         "resources": {"requests": limits, "limits": limits},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": CONFINED,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - the pod's own
     }
@@ -121,4 +199,4 @@ def _container(stage: Stage, plan_key: str, processes: int, site: Site) -> dict[
 def _environment(site: Site, threads: int) -> dict[str, str]:
     """Libraries get one thread each: a stage makes its own parallelism from DARKROOM_THREADS."""
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1")
-    return {**one, harness.THREADS: str(threads), **site.environment}
+    return {**one, harness.THREADS: str(threads), harness.LAST_WORDS: TERMINATION_MESSAGE, **site.environment}

@@ -18,6 +18,7 @@ from jobs.controller.alive import alive, process_start
 
 D = TypeVar("D", bound=records.Document)
 
+DRIVER = "DARKROOM_DRIVER"  # the name of the driver's Job, in its pods
 RUNNING, DONE, FAILED, CANCELLED, INTERRUPTED = "running", "done", "failed", "cancelled", "interrupted"
 
 
@@ -62,15 +63,19 @@ class Known:
 
 
 def me() -> Driver:
-    """Return this process as a driver."""
-    return Driver(host=socket.gethostname(), pid=os.getpid(), started=process_start(os.getpid()))
+    """Return this process as a driver; pods of one driver's Job go by its name."""
+    return Driver(host=_here(), pid=os.getpid(), started=process_start(os.getpid()))
 
 
 def lives(driver: Driver | None) -> bool:
     """Is the driver's process there? One on another host is believed."""
     if driver is None:
         return False
-    return driver.host != socket.gethostname() or alive(driver.pid, driver.started)
+    return driver.host != _here() or alive(driver.pid, driver.started)
+
+
+def _here() -> str:
+    return os.environ.get(DRIVER) or socket.gethostname()
 
 
 def read(store: Store, run: str) -> Known:

@@ -9,11 +9,47 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import msgspec
+
+from common.errors import BadParameters
+from common.records import Value
 from common.stage import Stage
 from jobs import __version__
 
+SITE_MAP = "darkroom-site"
 IMAGE = "darkroom-{stage}:{version}"
+
+
+class Gpu(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where pods go that wish for a GPU, and what they ask for."""
+
+    resource: str = "nvidia.com/gpu"
+    nodeSelector: dict[str, str] = msgspec.field(default_factory=dict)  # noqa: N815 - the names of site.yaml are Kubernetes'
+    tolerations: tuple[dict[str, Any], ...] = ()
+
+
+class Cluster(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`site.yaml` in the ConfigMap `darkroom-site`, which the chart makes.
+
+    `secret` names the Secret with the store's credentials; `images` and `serviceAccounts` are by
+    stage, `resources` by stage too, as Kubernetes writes requests and limits.
+    """
+
+    store: str
+    endpoint: str = ""
+    secret: str = ""
+    images: dict[str, str] = msgspec.field(default_factory=dict)
+    pullPolicy: str = ""  # noqa: N815
+    serviceAccounts: dict[str, str] = msgspec.field(default_factory=dict)  # noqa: N815
+    driverServiceAccount: str = ""  # noqa: N815
+    nodeSelector: dict[str, str] = msgspec.field(default_factory=dict)  # noqa: N815
+    tolerations: tuple[dict[str, Any], ...] = ()
+    gpu: Gpu = Gpu()
+    queue: str = ""
+    topologySpread: bool = False  # noqa: N815
+    resources: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -21,20 +57,21 @@ class Site:
     """How stage processes are started and reach the store.
 
     `environment` is given to each of them. `cores` are shared out among a Job's processes on
-    one machine; nought means that a pod's own CPU limit counts.
+    one machine; nought means that a pod's own CPU limit counts. `cluster` is None on one machine.
     """
 
-    command: tuple[str, ...] = ("python", "-m", "jobs")
+    command: tuple[str, ...] = ("python3", "-m", "jobs")
     environment: Mapping[str, str] = field(default_factory=dict)
-    namespace: str = ""
     cores: int = 0
+    cluster: Cluster | None = None
 
     def threads(self, stage: Stage, processes: int) -> int:
         """Return how many threads each of so many processes of a stage may use."""
         return max(1, self.cores // processes if self.cores else math.floor(float(stage.resources.cpu)))
 
     def image(self, stage: str) -> str:
-        return IMAGE.format(stage=stage, version=__version__)
+        named = self.cluster.images.get(stage) if self.cluster else None
+        return named or IMAGE.format(stage=stage, version=__version__)
 
 
 def this_machine(store_url: str) -> Site:
@@ -45,6 +82,20 @@ def this_machine(store_url: str) -> Site:
         environment={"DARKROOM_STORE": store_url, **passed},
         cores=usable_cores(),
     )
+
+
+def on_cluster(text: str) -> Site:
+    """Return the site that a `site.yaml` describes.
+
+    Raises:
+        BadParameters: it is no such document.
+    """
+    try:
+        cluster = msgspec.yaml.decode(text, type=Cluster)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise BadParameters(f"site.yaml of the ConfigMap darkroom-site cannot be used: {error}. Install or upgrade the chart.") from error
+    endpoint = {"DARKROOM_S3_ENDPOINT": cluster.endpoint} if cluster.endpoint else {}
+    return Site(environment={"DARKROOM_STORE": cluster.store, **endpoint}, cluster=cluster)
 
 
 def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:

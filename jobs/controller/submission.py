@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -19,7 +20,7 @@ from common.artifact import Draft
 from common.errors import AlreadyExists, BadInput, NotFound, PreconditionFailed, UnknownRun
 from common.parameters import Resolved
 from common.progress import Reporter, silent
-from common.records import Part, Recipe, Ref, Request, Run, State
+from common.records import Driver, Part, Recipe, Ref, Request, Run, State
 from common.store import IfMatch, Store
 from jobs import __version__
 from jobs.controller import preflight, runs, settings, snapshots
@@ -60,6 +61,13 @@ class Prepared:
     previous: Ref | None
     number: int
     passed_over: int = 0
+
+
+DriverOf = Callable[[str], Driver]
+
+
+def _this_process(_: str) -> Driver:
+    return runs.me()
 
 
 def prepare(store: Store, steps: Graph, dataset: str, resolved: Resolved, progress: Reporter = silent) -> Prepared:
@@ -104,8 +112,8 @@ def frozen_refs(prepared: Prepared) -> dict[str, Ref | None]:
     }
 
 
-def create(store: Store, prepared: Prepared, nodes: int) -> Run:
-    """Write the frozen inputs, run.json, this process as its driver, and the run's entry in its dataset's list."""
+def create(store: Store, prepared: Prepared, nodes: int, driver_of: DriverOf = _this_process) -> Run:
+    """Write the frozen inputs, run.json, its driver, and the run's entry in its dataset's list."""
     for one in (prepared.listing, prepared.edits):
         if one is not None:
             _freeze(store, one)
@@ -123,7 +131,7 @@ def create(store: Store, prepared: Prepared, nodes: int) -> Run:
         nodes=nodes,
     )
     store.put(runs.run_key(run.run), records.encode(run), "create")
-    state = State(state=runs.RUNNING, driver=runs.me(), started=run.created, writer=secrets.token_hex(8))
+    state = State(state=runs.RUNNING, driver=driver_of(run.run), started=run.created, writer=secrets.token_hex(8))
     store.put(runs.state_key(run.run), records.encode(state), "create")
     store.put(runs.index_key(run.dataset, run.run), run.created.encode())
     return run
@@ -141,7 +149,7 @@ def request_digest(prepared: Prepared) -> str:
     )
 
 
-def attach_or_create(store: Store, prepared: Prepared, nodes: int) -> tuple[Run, bool]:
+def attach_or_create(store: Store, prepared: Prepared, nodes: int, driver_of: DriverOf = _this_process) -> tuple[Run, bool]:
     """Return the live run that answers this request already, or a new one; True where it is new.
 
     The request's own document decides between two submits at once: one of them writes it.
@@ -155,7 +163,7 @@ def attach_or_create(store: Store, prepared: Prepared, nodes: int) -> tuple[Run,
             found = runs.read(store, records.decode(held.data, Request, f"{store.url}/{place}").run)
             if found.condition == runs.RUNNING:
                 return found.run, False
-        run = create(store, prepared, nodes)
+        run = create(store, prepared, nodes, driver_of)
         answer = records.encode(Request(run=run.run, writer=secrets.token_hex(8)))
         try:
             store.put(place, answer, IfMatch(etag) if etag else "create")
@@ -175,6 +183,16 @@ def _freeze(store: Store, one: Frozen) -> None:
     draft = Draft(store, one.recipe)
     draft.write(one.part, one.data)
     draft.commit()
+
+
+def give_up(store: Store, run: Run, reason: str) -> None:
+    """End a run whose driver could not be started."""
+    place = runs.state_key(run.run)
+    held = store.get(place)
+    before = records.decode(held.data, State, f"{store.url}/{place}")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    ended = State(state=runs.FAILED, driver=None, started=before.started, finished=now, reason=reason, writer=secrets.token_hex(8))
+    store.put(place, records.encode(ended), IfMatch(held.etag))
 
 
 def _withdraw(store: Store, run: Run) -> None:

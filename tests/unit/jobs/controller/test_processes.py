@@ -17,7 +17,8 @@ import pytest
 from common.errors import BadInput
 from jobs.controller.alive import process_start
 from jobs.controller.inprocess import Finished
-from jobs.controller.processes import Conflict, ProcessLauncher, check_fields
+from jobs.controller.launcher import Conflict
+from jobs.controller.processes import ProcessLauncher, check_fields
 
 ROOT = Path(__file__).resolve().parents[4]
 

@@ -45,7 +45,7 @@ def test_a_stage_of_any_width_is_one_indexed_job() -> None:
 
 @pytest.mark.parametrize("name", [stage.name for stage in STEPS.stages])
 def test_the_process_launcher_knows_every_field_of_every_stage(name: str) -> None:
-    check_fields(render(STEPS.stage(name), plan(), "k", 2, Site(namespace="")))
+    check_fields(render(STEPS.stage(name), plan(), "k", 2, Site()))
 
 
 @pytest.mark.parametrize(
