@@ -15,7 +15,7 @@ from common.records import Plan, Run
 from common.stage import Stage
 from jobs import harness
 from jobs.controller import runs
-from jobs.controller.site import Cluster, Site
+from jobs.controller.site import Cluster, Gpu, Site
 
 RUN, STAGE, STEP, KEY, ATTEMPT, REPAIRS = (f"darkroom/{name}" for name in ("run", "stage", "step", "key", "attempt", "repairs"))
 QUEUE = "kueue.x-k8s.io/queue-name"
@@ -86,7 +86,7 @@ def render_driver(run: Run, site: Site) -> dict[str, Any]:
             }
         ],
     }
-    _place(pod, DRIVER, cluster, gpu=False)
+    _place(pod, DRIVER, cluster)
     pod |= {"serviceAccountName": cluster.driverServiceAccount} if cluster.driverServiceAccount else {}
     return {
         "apiVersion": "batch/v1",
@@ -151,7 +151,9 @@ def _pod(stage: Stage, plan_key: str, processes: int, site: Site) -> dict[str, A
         "containers": [_container(stage, plan_key, processes, site)],
     }
     if site.cluster is not None:
-        _place(pod, stage.name, site.cluster, gpu=stage.resources.gpu != "none")
+        _place(pod, stage.name, site.cluster)
+        if site.cluster.gpu is not None and stage.resources.gpu != "none":
+            _ask_for_gpu(pod, site.cluster.gpu)
     return pod
 
 
@@ -162,12 +164,18 @@ def _lost_node() -> list[dict[str, Any]]:
     ]
 
 
-def _place(pod: dict[str, Any], stage: str, cluster: Cluster, *, gpu: bool) -> None:
+def _ask_for_gpu(pod: dict[str, Any], gpu: Gpu) -> None:
+    pod["tolerations"] += gpu.tolerations
+    pod["nodeSelector"] = {**pod.get("nodeSelector", {}), **gpu.nodeSelector}
+    resources = pod["containers"][0]["resources"]
+    pod["containers"][0]["resources"] = {**resources, "limits": {**resources.get("limits", {}), gpu.resource: 1}}
+
+
+def _place(pod: dict[str, Any], stage: str, cluster: Cluster) -> None:
     """Say where in the cluster a pod may run, as whom, and from which image."""
     container = pod["containers"][0]
-    pod["tolerations"] += [*cluster.tolerations, *(cluster.gpu.tolerations if gpu else ())]
-    selector = {**cluster.nodeSelector, **(cluster.gpu.nodeSelector if gpu else {})}
-    pod |= {"nodeSelector": selector} if selector else {}
+    pod["tolerations"] += cluster.tolerations
+    pod |= {"nodeSelector": dict(cluster.nodeSelector)} if cluster.nodeSelector else {}
     account = cluster.serviceAccounts.get(stage)
     pod |= {"serviceAccountName": account} if account else {}
     container |= {"imagePullPolicy": cluster.pullPolicy} if cluster.pullPolicy else {}

@@ -46,7 +46,7 @@ class Cluster(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     driverServiceAccount: str = ""  # noqa: N815
     nodeSelector: dict[str, str] = msgspec.field(default_factory=dict)  # noqa: N815
     tolerations: tuple[dict[str, Any], ...] = ()
-    gpu: Gpu = Gpu()
+    gpu: Gpu | None = None
     queue: str = ""
     topologySpread: bool = False  # noqa: N815
     resources: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from typing import Any
 
 import pytest
 
-from common.records import Plan, Recipe, Task, digest_of
+from common.records import Plan, Recipe, Run, Task, digest_of
+from common.stage import Resources
 from jobs.controller import graph
 from jobs.controller.processes import check_fields
-from jobs.controller.render import failure_rules, job_name, render
-from jobs.controller.site import Site
+from jobs.controller.render import driver_name, failure_rules, job_name, render, render_driver
+from jobs.controller.site import Cluster, Gpu, Site
 
 STEPS = graph.load()
 
@@ -116,3 +119,51 @@ def test_a_disruption_is_looked_at_before_any_exit_code() -> None:
     assert rules[0]["action"] == "Ignore"
     assert [rule["action"] for rule in rules[1:]] == ["FailIndex", "FailJob"]
     assert failure_rules(shards=False)[1]["action"] == "FailJob"
+
+
+CLUSTER = Cluster(
+    store="s3://b",
+    secret="keys",
+    images={"featurize": "r/f:1", "controller": "r/c:1"},
+    pullPolicy="Never",
+    serviceAccounts={"featurize": "darkroom-featurize"},
+    driverServiceAccount="darkroom-driver",
+    nodeSelector={"pool": "batch"},
+    tolerations=({"key": "batch", "operator": "Exists"},),
+    gpu=Gpu(nodeSelector={"gpu": "yes"}, tolerations=({"key": "nvidia.com/gpu", "operator": "Exists"},)),
+    queue="q",
+    topologySpread=True,
+)
+
+
+def test_a_cluster_s_settings_say_where_pods_run_and_as_whom() -> None:
+    stage = dataclasses.replace(STEPS.stage("featurize"), resources=Resources(gpu="preferred"))
+    job = render(stage, plan(), "k", 2, Site(cluster=CLUSTER))
+    pod = job["spec"]["template"]["spec"]
+    assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "q"
+    assert (pod["serviceAccountName"], pod["automountServiceAccountToken"]) == ("darkroom-featurize", False)
+    assert pod["nodeSelector"] == {"pool": "batch", "gpu": "yes"}
+    assert {"batch", "nvidia.com/gpu"} <= {one["key"] for one in pod["tolerations"]}
+    (container,) = pod["containers"]
+    assert (container["image"], container["imagePullPolicy"]) == ("r/f:1", "Never")
+    assert container["envFrom"] == [{"secretRef": {"name": "keys"}}]
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == 1
+    assert pod["topologySpreadConstraints"][0]["labelSelector"] == {"matchLabels": {"darkroom/stage": "featurize"}}
+
+
+def test_a_stage_that_needs_no_gpu_asks_for_none() -> None:
+    (container,) = render(STEPS.stage("train"), plan("train", 1), "k", 1, Site(cluster=CLUSTER))["spec"]["template"]["spec"]["containers"]
+    assert "nvidia.com/gpu" not in container["resources"]["limits"]
+
+
+def test_only_the_driver_holds_a_token_and_it_is_started_again() -> None:
+    nothing: dict[str, Any] = {"settings": {}, "origins": {}, "frozen": {}, "code": {}}
+    run = Run(run="mine-1", dataset="mine", request="r", created="", version="", observation="", nodes=1, **nothing)
+    job = render_driver(run, Site(environment={"DARKROOM_STORE": "s3://b"}, cluster=CLUSTER))
+    pod = job["spec"]["template"]["spec"]
+    assert job["metadata"]["name"] == driver_name("mine-1") == "mine-1-driver"
+    assert pod["serviceAccountName"] == "darkroom-driver"
+    assert "automountServiceAccountToken" not in pod
+    assert job["spec"]["backoffLimit"] > 50
+    assert {"name": "DARKROOM_DRIVER", "value": "mine-1-driver"} in pod["containers"][0]["env"]
+    assert pod["containers"][0]["args"] == ["drive", "mine-1"]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.controller.site import Site, this_machine, usable_cores
+from common.errors import BadParameters
+from jobs.controller.site import Site, on_cluster, this_machine, usable_cores
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -41,3 +42,18 @@ def test_an_image_is_named_by_its_stage_and_version() -> None:
     from jobs import __version__
 
     assert Site().image("train") == f"darkroom-train:{__version__}"
+
+
+def test_a_cluster_s_site_is_read_from_what_the_chart_writes() -> None:
+    site = on_cluster("store: s3://b/p\nendpoint: http://s3:9000\nimages: {train: r/t@sha256:1}\ngpu: {nodeSelector: {a: b}}\n")
+    assert site.environment == {"DARKROOM_STORE": "s3://b/p", "DARKROOM_S3_ENDPOINT": "http://s3:9000"}
+    assert site.image("train") == "r/t@sha256:1"
+    assert site.cluster is not None
+    assert site.cluster.gpu is not None
+    assert site.cluster.gpu.resource == "nvidia.com/gpu"
+
+
+@pytest.mark.parametrize("text", ["", "stor: s3://b", "store: 3", "store: s3://b\nimages: [a]", "store: &a [*a]", "a: " + "[" * 5000])
+def test_another_document_is_refused(text: str) -> None:
+    with pytest.raises(BadParameters, match="darkroom-site"):
+        on_cluster(text)
