@@ -289,7 +289,7 @@ def test_ranges_and_ports_narrow_what_is_reached() -> None:
 
 def test_only_the_driver_reaches_the_api_server() -> None:
     driver = policies()["darkroom-driver"]
-    assert driver["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "driver"
+    assert driver["podSelector"]["matchLabels"][STAGE] == "driver"
     assert reach(driver) == [({(443, "TCP"), (6443, "TCP")}, [])]
 
 
