@@ -152,6 +152,11 @@ def _pod(stage: Stage, plan_key: str, processes: int, site: Site) -> dict[str, A
     }
     if site.cluster is not None:
         _place(pod, stage.name, site.cluster)
+        if site.cluster.topologySpread and processes > 1:
+            spread = {"matchLabels": {STAGE: stage.name}}
+            pod["topologySpreadConstraints"] = [
+                {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": spread}
+            ]
         if site.cluster.gpu is not None and stage.resources.gpu != "none":
             _ask_for_gpu(pod, site.cluster.gpu)
     return pod
@@ -182,11 +187,6 @@ def _place(pod: dict[str, Any], stage: str, cluster: Cluster) -> None:
     container |= {"envFrom": [{"secretRef": {"name": cluster.secret}}]} if cluster.secret else {}
     if stage in cluster.resources:
         container["resources"] = cluster.resources[stage]
-    if cluster.topologySpread:
-        spread = {"matchLabels": {STAGE: stage}}
-        pod["topologySpreadConstraints"] = [
-            {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": spread}
-        ]
 
 
 def _container(stage: Stage, plan_key: str, processes: int, site: Site) -> dict[str, Any]:

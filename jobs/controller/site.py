@@ -67,7 +67,11 @@ class Site:
 
     def threads(self, stage: Stage, processes: int) -> int:
         """Return how many threads each of so many processes of a stage may use."""
-        return max(1, self.cores // processes if self.cores else math.floor(float(stage.resources.cpu)))
+        if self.cores:
+            return max(1, self.cores // processes)
+        own = self.cluster.resources.get(stage.name, {}) if self.cluster else {}
+        limit = {**own.get("requests", {}), **own.get("limits", {})}.get("cpu", stage.resources.cpu)
+        return max(1, math.floor(_cores_of(str(limit))))
 
     def image(self, stage: str) -> str:
         named = self.cluster.images.get(stage) if self.cluster else None
@@ -82,6 +86,11 @@ def this_machine(store_url: str) -> Site:
         environment={"DARKROOM_STORE": store_url, **passed},
         cores=usable_cores(),
     )
+
+
+def _cores_of(quantity: str) -> float:
+    """Read Kubernetes' way to write CPUs: `2`, `0.5` or `500m`."""
+    return float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
 
 
 def on_cluster(text: str) -> Site:

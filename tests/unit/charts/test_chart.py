@@ -17,6 +17,7 @@ import yaml
 from jobs import __version__
 from jobs.controller import graph
 from jobs.controller.render import STAGE
+from jobs.controller.site import on_cluster
 from tests.support.helm import CHART, Refused, helm, render
 
 STAGES = [stage.name for stage in graph.load().stages]
@@ -196,6 +197,12 @@ def test_every_key_of_the_site_reaches_the_driver_unchanged() -> None:
     }
 
 
+@pytest.mark.parametrize("values", [LEAST, FULL], ids=["least", "full"])
+def test_the_controller_can_read_the_site(values: Mapping[str, Any]) -> None:
+    read = on_cluster(rendered(values)["ConfigMap", "darkroom-site"]["data"]["site.yaml"])
+    assert read.environment["DARKROOM_STORE"] == "s3://bucket/prefix"
+
+
 def test_no_secret_is_in_the_release() -> None:
     assert not [kind for kind, _ in rendered(FULL) if kind == "Secret"]
 
@@ -217,7 +224,7 @@ def test_a_submitter_may_do_this_and_nothing_else() -> None:
     assert granted("darkroom-submitter") == {
         *(("batch", "jobs", "", verb) for verb in ("create", "get", "list", "watch", "delete")),
         *(("batch", "cronjobs", "", verb) for verb in ("create", "get", "patch", "delete", "list")),
-        *(("", "pods", "", verb) for verb in ("get", "list")),
+        *(("", "pods", "", verb) for verb in ("get", "list", "watch")),
         ("", "pods/log", "", "get"),
         ("", "configmaps", "darkroom-site", "get"),
     }
