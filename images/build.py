@@ -2,7 +2,7 @@
 
 Wheels are fetched here, by this machine's own pip with its own settings, and given to the build
 as a folder (`images/Dockerfile`). What goes into an image has a digest; an image that was made of
-the same is not made again. `build/images.json` holds name, digest and size of each.
+the same is not made again. `build/images.json` holds the name and the id (a digest) of each.
 """
 
 from __future__ import annotations
@@ -30,7 +30,15 @@ from jobs.controller import graph
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTEXT = ROOT / "build" / "context"
+DOCKERFILE = ROOT / "images" / "Dockerfile"
 RECORD = ROOT / "build" / "images.json"
+# Large libraries that several rooms need; a room stands on the last shelf of which it needs everything.
+SHELVES: Mapping[str, tuple[str, ...]] = {
+    "arrays": ("numpy",),
+    "tables": ("pyarrow",),
+    "science": ("scipy",),
+    "pictures": ("opencv-python-headless", "pillow"),
+}
 DEBIAN = "debian"
 PYTHON = {"python_version": "3.11", "python_full_version": "3.11.2", "sys_platform": "linux", "implementation_name": "cpython"}
 GLIBC = ("2_28", "2_27", "2_26", "2_24", "2_17", "2_12", "2_5")  # wheels for the C library of Debian bookworm, newest first
@@ -101,46 +109,73 @@ def entries(lock: Path) -> dict[str, str]:
     return found
 
 
-def room_lock(room: str, accelerator: str) -> str:
-    """Return what a room needs beside the base; for an accelerator with the libraries that use it."""
-    base = entries(ROOT / "locks" / "base.txt")
-    own = {name: lines for name, lines in entries(ROOT / "locks" / f"{room}.txt").items() if name not in base}
-    if accelerator != "cpu" and own.pop("onnxruntime", None):
-        own |= {name: lines for name, lines in entries(ROOT / "locks" / f"{accelerator}.txt").items() if name not in base}
-    return "".join(own[name] for name in sorted(own))
+def needed(room: str, accelerator: str) -> dict[str, str]:
+    """Return the entries of a room's lock; for an accelerator, with the libraries that use it."""
+    found = entries(ROOT / "locks" / f"{room}.txt")
+    if accelerator != "cpu" and found.pop("onnxruntime", None):
+        found |= entries(ROOT / "locks" / f"{accelerator}.txt")
+    return found
 
 
-def lay_out(accelerator: str) -> None:
+@dataclass(frozen=True)
+class Image:
+    """One image: the one that it is built on ("" for the base image), and what it adds."""
+
+    name: str
+    parent: str
+    adds: Mapping[str, str]
+    is_room: bool
+
+    @property
+    def target(self) -> str:
+        return "room" if self.is_room else "shelf" if self.parent else "base"
+
+
+def plan(accelerator: str) -> list[Image]:
+    """Return the shelves, each upon the one before, then the rooms, each upon the last shelf of which it needs everything."""
+    base = needed("base", accelerator)
+    rooms_need = {room: needed(room, accelerator) for room in rooms()}
+    every: dict[str, str] = {name: lines for need in rooms_need.values() for name, lines in need.items()}
+    shelves = [Image("base", "", base, is_room=False)]
+    holds = {"base": set(base)}
+    for shelf, names in SHELVES.items():
+        below = shelves[-1].name
+        shelves.append(Image(shelf, below, {name: every[name] for name in names}, is_room=False))
+        holds[shelf] = holds[below] | set(names)
+    images = list(shelves)
+    for room, need in rooms_need.items():
+        parent = next(shelf.name for shelf in reversed(shelves) if holds[shelf.name] <= set(need))
+        images.append(Image(room, parent, {name: lines for name, lines in need.items() if name not in holds[parent]}, is_room=True))
+    return images
+
+
+def lay_out(images: Sequence[Image], accelerator: str) -> None:
     """Put into the context what the Dockerfile takes from it."""
-    locks = CONTEXT / "locks"
+    locks = CONTEXT / "locks" / accelerator
     shutil.rmtree(locks, ignore_errors=True)
     locks.mkdir(parents=True)
-    (locks / "base.txt").write_text("".join(entries(ROOT / "locks" / "base.txt").values()), encoding="utf-8")
-    for room in rooms():
-        (locks / f"{room}-{accelerator}.txt").write_text(room_lock(room, accelerator), encoding="utf-8")
-    _fetch_wheels(accelerator)
+    for image in images:
+        (locks / f"{image.name}.txt").write_text("".join(image.adds[name] for name in sorted(image.adds)), encoding="utf-8")
+    _fetch_wheels({name: lines for image in images for name, lines in image.adds.items()}, accelerator)
     _bring_pip()
-    for old in CONTEXT.glob("*.whl"):
-        old.unlink()
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(CONTEXT)]
+    shutil.rmtree(CONTEXT / "code", ignore_errors=True)
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(CONTEXT / "code")]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
 
-def _fetch_wheels(accelerator: str) -> None:
-    """Fetch every wheel of every lock once; the build checks their hashes again."""
-    wanted = "".join(path.read_text(encoding="utf-8") for path in sorted((CONTEXT / "locks").iterdir()))
-    stamp, mark = CONTEXT / "wheels" / f".{accelerator}", hashlib.sha256(wanted.encode()).hexdigest()
-    if stamp.is_file() and stamp.read_text() == mark:
+def _fetch_wheels(wanted: Mapping[str, str], accelerator: str) -> None:
+    """Fetch every wheel once, with hashes checked; the build checks them again."""
+    text = "".join(wanted[name] for name in sorted(wanted))
+    stamp, union = CONTEXT / "wheels" / f".{accelerator}", CONTEXT / f"{accelerator}.txt"
+    if stamp.is_file() and stamp.read_text() == text:
         return
-    lines = {name: text for path in sorted((CONTEXT / "locks").iterdir()) for name, text in entries(path).items()}
-    union = CONTEXT / "all.txt"
-    union.write_text("".join(lines.values()), encoding="utf-8")
+    union.write_text(text, encoding="utf-8")
     machine = platform.machine()
     tags = [f"--platform=manylinux_{glibc}_{machine}" for glibc in GLIBC] + [f"--platform=manylinux2014_{machine}"]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]
     command += ["--python-version=3.11", "--implementation=cp", *tags, f"--dest={CONTEXT / 'wheels'}", f"--requirement={union}"]
     subprocess.run(command, check=True)
-    stamp.write_text(mark)
+    stamp.write_text(text)
 
 
 def _bring_pip() -> None:
@@ -155,32 +190,32 @@ def _bring_pip() -> None:
 # --- building -------------------------------------------------------------------------------
 
 
-def build(wanted: Sequence[str], base_image: str, accelerator: str, engine: Engine) -> dict[str, dict[str, Any]]:
-    """Build what changed of the wanted images; return what there is to know of each, by room."""
-    lay_out(accelerator)
+def build(wanted: Sequence[str], base_image: str, accelerator: str, engine: Engine) -> dict[str, dict[str, str]]:
+    """Build what changed of the wanted rooms' images and their shelves; return and record what they are, by name."""
+    images = plan(accelerator)
+    lay_out(images, accelerator)
     base_image = _debian(engine) if base_image == DEBIAN else base_image
-    record: dict[str, dict[str, Any]] = {}
-    for room in ["base", *wanted]:
-        record[room] = _image(room, base_image, accelerator, engine)
+    record: dict[str, dict[str, str]] = {}
+    for image in images:
+        if not image.is_room or image.name in wanted:
+            record[image.name] = _build_one(image, record.get(image.parent), base_image, accelerator, engine)
     RECORD.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return record
 
 
-def _image(room: str, base_image: str, accelerator: str, engine: Engine) -> dict[str, Any]:
-    tag = f"localhost/darkroom-{room}:{__version__}" + ("" if accelerator == "cpu" else f"-{accelerator}")
-    files = [ROOT / "images" / "Dockerfile", CONTEXT / "locks" / "base.txt"]
-    if room != "base":
-        files += [CONTEXT / "locks" / f"{room}-{accelerator}.txt", *CONTEXT.glob("*.whl")]
-    made_of = _digest([base_image, accelerator, room], files)
-    started = time.monotonic()
-    if _made_of(engine.inspect(tag)) != made_of:
-        target = ["--target", "base"] if room == "base" else ["--target", "room", "--build-arg", f"ROOM={room}"]
-        arguments = ["--build-arg", f"BASE_IMAGE={base_image}", "--build-arg", f"ACCELERATOR={accelerator}"]
-        engine.build(tag, ["--file", str(files[0]), *target, *arguments], made_of)
-        print(f"{tag}: built in {time.monotonic() - started:.1f} s", flush=True)
-    else:
+def _build_one(image: Image, parent: Mapping[str, str] | None, base_image: str, accelerator: str, engine: Engine) -> dict[str, str]:
+    tag = f"localhost/darkroom-{image.name}:{__version__}" + ("" if accelerator == "cpu" else f"-{accelerator}")
+    files = [DOCKERFILE, CONTEXT / "locks" / accelerator / f"{image.name}.txt", *(CONTEXT.glob("code/*") if image.is_room else ())]
+    made_of = _digest([parent["made_of"] if parent else base_image, image.name], files)
+    if _label(engine.inspect(tag)) == made_of:
         print(f"{tag}: unchanged", flush=True)
-    return {"image": tag, "digest": _image_digest(engine.inspect(tag) or {}), "made_of": made_of}
+    else:
+        started = time.monotonic()
+        given = {"BASE_IMAGE": base_image, "LOCK": image.name, "ACCELERATOR": accelerator, **({"PARENT": parent["image"]} if parent else {})}
+        words = [word for name, value in given.items() for word in ("--build-arg", f"{name}={value}")]
+        engine.build(tag, ["--file", str(DOCKERFILE), "--target", image.target, *words], made_of)
+        print(f"{tag}: built in {time.monotonic() - started:.1f} s", flush=True)
+    return {"image": tag, "id": _id(engine.inspect(tag)), "made_of": made_of}
 
 
 def _digest(words: Sequence[str], files: Sequence[Path]) -> str:
@@ -190,14 +225,17 @@ def _digest(words: Sequence[str], files: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def _made_of(found: Mapping[str, Any] | None) -> str:
-    labels: Mapping[str, str] = ((found or {}).get("OCIv1", found) or {}).get("Config" if "OCIv1" not in (found or {}) else "config", {}).get("Labels") or {}
-    return labels.get(MADE_OF, "")
+def _label(found: Mapping[str, Any] | None) -> str:
+    """Return what an image says that it was made of."""
+    config = (found or {}).get("OCIv1", found or {})  # buildah's words, or docker's and podman's
+    labels = (config.get("config") or config.get("Config") or {}).get("Labels") or {}
+    return str(labels.get(MADE_OF, ""))
 
 
-def _image_digest(found: Mapping[str, Any]) -> str:
-    """Return the digest of the manifest as far as the engine has one, else of the configuration."""
-    return str(found.get("FromImageDigest") or found.get("Digest") or found.get("Id", ""))
+def _id(found: Mapping[str, Any] | None) -> str:
+    """Return the digest of an image's configuration: the same wherever the image is carried, compressed or not."""
+    told = found or {}
+    return "sha256:" + str(told.get("FromImageID") or told.get("Id", "")).removeprefix("sha256:")
 
 
 def _debian(engine: Engine) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
-import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,8 +124,8 @@ class Cluster:
 
     def load(self, archive: Path) -> None:
         """Bring the images of an OCI archive to every node."""
-        for node in self.nodes:
-            node.load(archive)
+        with ThreadPoolExecutor() as side_by_side:
+            list(side_by_side.map(lambda node: node.load(archive), self.nodes))
 
     def _keep_sysctls(self) -> None:
         kept = self.folder / "sysctls.json"
@@ -255,7 +256,7 @@ class Cluster:
         for mount in sorted(mounts_below(self.folder), reverse=True):
             subprocess.run(["umount", "--lazy", mount], timeout=20, check=False)
         if Path("/sys/class/net", BRIDGE).exists():
-            subprocess.run([self.programs / "kube-proxy", "--cleanup"], capture_output=True, timeout=60, check=False)
+            remove_rules()
             subprocess.run(["ip", "link", "delete", BRIDGE], timeout=20, check=False)
         with contextlib.suppress(OSError, ValueError):
             for name, value in json.loads((self.folder / "sysctls.json").read_text()).items():
@@ -265,6 +266,29 @@ class Cluster:
 
 def mounts_below(folder: Path) -> list[str]:
     return [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if line.split()[1].startswith(f"{folder}/")]
+
+
+def rules() -> list[tuple[str, str]]:
+    """Return (table, rule or chain) of all that kube-proxy made for iptables."""
+    told = subprocess.run(["iptables-save"], capture_output=True, text=True, timeout=20, check=True)
+    found, table = [], ""
+    for line in told.stdout.splitlines():
+        if line.startswith("*"):
+            table = line[1:]
+        elif line.startswith(("-A", ":")) and "KUBE-" in line:
+            found.append((table, line))
+    return found
+
+
+def remove_rules() -> None:
+    """Remove them: kube-proxy's own cleaning forgets a chain."""
+    made = rules()
+    for table, rule in made:
+        if rule.startswith("-A"):
+            subprocess.run(["iptables", "-t", table, "-D", *shlex.split(rule)[1:]], timeout=20, check=False)
+    for table, chain in made:
+        if chain.startswith(":"):
+            subprocess.run(["iptables", "-t", table, "-X", chain[1:].split()[0]], timeout=20, check=False)
 
 
 def find() -> Cluster:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 from pathlib import Path
 
-from tests.cluster.cluster import Cluster, mounts_below
+from tests.cluster.cluster import Cluster, mounts_below, rules
 from tests.cluster.node import BRIDGE, CGROUPS
 
 
@@ -18,7 +17,7 @@ def look(cluster: Cluster) -> str:
         *(f"mount {path}" for path in mounts_below(cluster.folder)),
         *(f"link {path.name}" for path in Path("/sys/class/net").iterdir() if path.name == BRIDGE or _is_on_bridge(path)),
         *(f"cgroup {path}" for path in CGROUPS.glob("**/darkroom-node*") if path.is_dir()),
-        *(f"rule {line}" for line in _rules()),
+        *(f"rule {table} {rule}" for table, rule in rules()),
         *(f"file {path}" for path in [cluster.folder, *Path("/var/log/containers").glob("*")] if path.exists() or path.is_symlink()),
     ]
     return "\n".join(found)
@@ -30,7 +29,7 @@ def machine() -> dict[str, set[str]]:
         "mounts": {" ".join(line.split()[:3]) for line in Path("/proc/self/mounts").read_text().splitlines()},
         "links": {path.name for path in Path("/sys/class/net").iterdir()},
         "namespaces": set(os.listdir("/run/netns")) if Path("/run/netns").exists() else set(),
-        "rules": set(_rules()),
+        "rules": {f"{table} {rule}" for table, rule in rules()},
         "cgroups": {str(path) for path in CGROUPS.glob("**") if path.is_dir()},
     }
 
@@ -53,8 +52,3 @@ def _is_on_bridge(link: Path) -> bool:
         return (link / "master").resolve().name == BRIDGE
     return False
 
-
-def _rules() -> list[str]:
-    """Return the iptables rules and chains, without counters."""
-    told = subprocess.run(["iptables-save"], capture_output=True, text=True, timeout=20, check=False)
-    return [line.split(" [")[0] for line in told.stdout.splitlines() if line.startswith(("-A", ":")) and ("KUBE" in line or "CNI" in line)]
