@@ -47,7 +47,7 @@ ENTRY = re.compile(r"^([a-z0-9-]+)==[^\s;]+(?: ; ([^\\]+?))? \\$")
 
 
 class CannotBuild(Exception):
-    """This machine lacks something that images are built with."""
+    """Something is missing that images are built with."""
 
 
 def rooms() -> list[str]:
@@ -90,7 +90,9 @@ def find_engine(wanted: str = "") -> Engine:
     for name in [wanted] if wanted else asks:
         if shutil.which(name) and subprocess.run(asks[name], capture_output=True, timeout=60, check=False).returncode == 0:
             return Engine(name)
-    raise CannotBuild(f"Building images needs {wanted or ', '.join(asks)} to answer here. On Debian, tools/debian-packages installs buildah.")
+    raise CannotBuild(
+        f"Building images needs {wanted or ', '.join(asks)} to answer here. On Debian, tools/debian-packages installs buildah."
+    )
 
 
 # --- the context ----------------------------------------------------------------------------
@@ -112,7 +114,8 @@ def entries(lock: Path) -> dict[str, str]:
 def needed(room: str, accelerator: str) -> dict[str, str]:
     """Return the entries of a room's lock; for an accelerator, with the libraries that use it."""
     found = entries(ROOT / "locks" / f"{room}.txt")
-    if accelerator != "cpu" and found.pop("onnxruntime", None):
+    if accelerator != "cpu" and "onnxruntime" in found:
+        del found["onnxruntime"]
         found |= entries(ROOT / "locks" / f"{accelerator}.txt")
     return found
 
@@ -211,7 +214,12 @@ def _build_one(image: Image, parent: Mapping[str, str] | None, base_image: str, 
         print(f"{tag}: unchanged", flush=True)
     else:
         started = time.monotonic()
-        given = {"BASE_IMAGE": base_image, "LOCK": image.name, "ACCELERATOR": accelerator, **({"PARENT": parent["image"]} if parent else {})}
+        given = {
+            "BASE_IMAGE": base_image,
+            "LOCK": image.name,
+            "ACCELERATOR": accelerator,
+            **({"PARENT": parent["image"]} if parent else {}),
+        }
         words = [word for name, value in given.items() for word in ("--build-arg", f"{name}={value}")]
         engine.build(tag, ["--file", str(DOCKERFILE), "--target", image.target, *words], made_of)
         print(f"{tag}: built in {time.monotonic() - started:.1f} s", flush=True)
@@ -254,7 +262,9 @@ def _debian(engine: Engine) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m images.build", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m images.build", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("rooms", nargs="*", metavar="ROOM", help=f"one of {', '.join(rooms())} (default: all)")
     parser.add_argument("--base-image", default="", help=f"an image with Python 3.11; {DEBIAN} makes one from Debian packages")
     parser.add_argument("--accelerator", choices=["cpu", "cuda"], default="cpu")

@@ -143,17 +143,16 @@ class Cluster:
         for folder in (data, sidecar):
             folder.mkdir(parents=True, exist_ok=True)
         server = _built("versitygw")
-        self.processes.start(
-            "s3", server, "--access", ACCESS, "--secret", SECRET, "--port", S3, "posix", "--sidecar", sidecar, data
-        )
+        self.processes.start("s3", server, "--access", ACCESS, "--secret", SECRET, "--port", S3, "posix", "--sidecar", sidecar, data)
         self._wait("S3", self._make_bucket, 30)
 
     def _make_bucket(self) -> bool:
         import boto3
         from botocore.exceptions import BotoCoreError, ClientError
 
-        keys = {"aws_access_key_id": ACCESS, "aws_secret_access_key": SECRET, "region_name": "us-east-1"}
-        client = boto3.client("s3", endpoint_url=f"http://{S3}", **keys)
+        client = boto3.client(
+            "s3", endpoint_url=f"http://{S3}", region_name="us-east-1", aws_access_key_id=ACCESS, aws_secret_access_key=SECRET
+        )
         try:
             if BUCKET not in [bucket.get("Name") for bucket in client.list_buckets()["Buckets"]]:
                 client.create_bucket(Bucket=BUCKET)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import time
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.controller.alive import process_start
 from tests.cluster.certificates import Authority
 from tests.cluster.processes import Processes, kill, living, wait_until_gone
 
@@ -102,7 +102,7 @@ class Node:
     def stop(self) -> None:
         """End the node with everything that runs on it."""
         self.processes.stop("kubelet")
-        pods = [(pid, started) for pid, started in self._pods()]
+        pods = list(self._pods())
         for pid, _ in pods:
             kill(pid)
         wait_until_gone(pods, 10)
@@ -115,13 +115,11 @@ class Node:
         for folder in _controllers():
             _remove_tree_of_cgroups(folder / self.cgroup)
         for link in Path("/var/log/containers").glob("*"):  # the kubelet knows no other place for these
-            if link.is_symlink() and str(self.folder) in os.readlink(link):
+            if link.is_symlink() and link.readlink().is_relative_to(self.folder):
                 link.unlink()
 
     def _pods(self) -> Iterator[tuple[int, str]]:
         """Yield each process in the node's cgroup."""
-        from jobs.controller.alive import process_start
-
         pids: set[int] = set()
         for folder in _controllers():
             for file in (folder / self.cgroup).rglob("cgroup.procs"):
@@ -131,8 +129,6 @@ class Node:
 
     def _shims(self) -> Iterator[tuple[int, str]]:
         """Yield the processes through which this node's containerd holds its containers."""
-        from jobs.controller.alive import process_start
-
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
@@ -158,7 +154,9 @@ class Node:
             _delegate(CGROUPS / self.cgroup)
 
     def _write_network(self) -> None:
-        addresses = [[{"subnet": NETWORK, "rangeStart": f"10.77.{self.number}.1", "rangeEnd": f"10.77.{self.number}.254", "gateway": GATEWAY}]]
+        addresses = [
+            [{"subnet": NETWORK, "rangeStart": f"10.77.{self.number}.1", "rangeEnd": f"10.77.{self.number}.254", "gateway": GATEWAY}]
+        ]
         leases = {"type": "host-local", "dataDir": str(self.folder / "addresses"), "ranges": addresses, "routes": [{"dst": "0.0.0.0/0"}]}
         bridge = {"type": "bridge", "bridge": BRIDGE, "isGateway": True, "hairpinMode": True, "ipam": leases}
         (self.folder / "cni").mkdir(exist_ok=True)

@@ -50,7 +50,9 @@ class Processes:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log(name).open("ab") as log:
-            begun = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            begun = subprocess.Popen(
+                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
         (self.folder / f"{name}.pid").write_text(f"{begun.pid} {process_start(begun.pid)}")
 
     def log(self, name: str) -> Path:

@@ -28,7 +28,7 @@ def machine() -> dict[str, set[str]]:
     return {
         "mounts": {" ".join(line.split()[:3]) for line in Path("/proc/self/mounts").read_text().splitlines()},
         "links": {path.name for path in Path("/sys/class/net").iterdir()},
-        "namespaces": set(os.listdir("/run/netns")) if Path("/run/netns").exists() else set(),
+        "namespaces": {path.name for path in Path("/run/netns").glob("*")},
         "rules": {f"{table} {rule}" for table, rule in rules()},
         "cgroups": {str(path) for path in CGROUPS.glob("**") if path.is_dir()},
     }
@@ -51,4 +51,3 @@ def _is_on_bridge(link: Path) -> bool:
     with contextlib.suppress(OSError):
         return (link / "master").resolve().name == BRIDGE
     return False
-
