@@ -99,11 +99,14 @@ def find_engine(wanted: str = "") -> Engine:
 
 
 def entries(lock: Path) -> dict[str, str]:
-    """Return name -> lines of a lock, those that count for the images' Python on Linux."""
+    """Return name -> lines of a lock, those that count for the images' Python on Linux. Raises CannotBuild."""
     found: dict[str, str] = {}
     name = ""
     for line in lock.read_text(encoding="utf-8").splitlines():
-        if head := ENTRY.match(line):
+        head = ENTRY.match(line)
+        if head is None and not line.startswith("    "):
+            raise CannotBuild(f"{lock}: {line!r} is no line of a lock; `make locks` writes it anew.")
+        if head:
             counts = head[2] is None or Marker(head[2]).evaluate({**PYTHON, "platform_python_implementation": "CPython"})
             name = head[1] if counts else ""
         if name:
@@ -202,6 +205,8 @@ def build(wanted: Sequence[str], base_image: str, accelerator: str, engine: Engi
     for image in images:
         if not image.is_room or image.name in wanted:
             record[image.name] = _build_one(image, record.get(image.parent), base_image, accelerator, engine)
+    known = json.loads(RECORD.read_text()) if RECORD.is_file() else {}
+    record = {**known, **record}
     RECORD.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return record
 

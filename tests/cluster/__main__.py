@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 
@@ -19,6 +20,8 @@ def main() -> int:
         commands.add_parser(name, help=text).add_argument("number", type=int, choices=range(1, cluster.NODES + 1))
     commands.add_parser("load", help="bring images of this machine's engine to every node").add_argument("images", nargs="+")
     options = parser.parse_args()
+    if os.geteuid() != 0:
+        parser.error("nodes need root: their containers have cgroups, mounts and networks")
     ours = cluster.find()
     if options.command == "up":
         started = time.monotonic()

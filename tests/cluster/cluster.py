@@ -91,6 +91,8 @@ class Cluster:
     def up(self) -> None:
         """Start what does not run yet, and return when both nodes are Ready."""
         self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)  # pods' own users look into their volumes
+        for processes in self._all_processes():
+            processes.forget_the_dead()
         self._keep_sysctls()
         self._make_bridge()
         if not self.authority.certificate.exists():
@@ -100,10 +102,11 @@ class Cluster:
         self._start_control_plane()
         pause = self._pause_archive()
         for node in self.nodes:
-            node.start(self.authority, SERVER)
+            node.start_containerd()
         for node in self.nodes:
             node.wait_for_containerd()
             node.load(pause)
+            node.start(self.authority, SERVER)
         self._start_proxy()
         self._wait("both nodes", self.ready, 120)
         (self.folder / "environment").write_text("".join(f"export {name}='{value}'\n" for name, value in self.environment.items()))
@@ -126,6 +129,9 @@ class Cluster:
         """Bring the images of an OCI archive to every node."""
         with ThreadPoolExecutor() as side_by_side:
             list(side_by_side.map(lambda node: node.load(archive), self.nodes))
+
+    def _all_processes(self) -> tuple[Processes, ...]:
+        return (self.processes, *(node.processes for node in self.nodes))
 
     def _keep_sysctls(self) -> None:
         kept = self.folder / "sysctls.json"
@@ -237,7 +243,7 @@ class Cluster:
     def _wait(self, what: str, condition: Callable[[], bool], within_s: float) -> None:
         until = time.monotonic() + within_s
         while not condition():
-            for processes in (self.processes, *(node.processes for node in self.nodes)):
+            for processes in self._all_processes():
                 if dead := processes.dead():
                     raise RuntimeError(f"{dead} ended: {processes.log(dead).read_text()[-2000:]}")
             if time.monotonic() > until:
@@ -297,5 +303,7 @@ def find() -> Cluster:
 
 def _built(tool: str) -> Path:
     """Return what one of our tools builds once, with the environment that we were started in."""
-    done = subprocess.run([ROOT / "tools" / tool], env=OUR_ENVIRONMENT, stdout=subprocess.PIPE, text=True, timeout=3600, check=True)
+    done = subprocess.run([ROOT / "tools" / tool], env=OUR_ENVIRONMENT, stdout=subprocess.PIPE, text=True, timeout=3600, check=False)
+    if done.returncode:
+        raise SystemExit(done.returncode)  # it said why
     return Path(done.stdout.strip())

@@ -54,14 +54,17 @@ class Node:
 
     # --- up -----------------------------------------------------------------------------------
 
-    def start(self, authority: Authority, server: str) -> None:
-        """Start containerd and kubelet; the API server must be there."""
+    def start_containerd(self) -> None:
+        """Start what holds the node's containers, with the network that it gives them."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["ip", "address", "replace", f"{self.address}/16", "dev", BRIDGE], check=True, timeout=20)
-        self._make_cgroup()
         self._write_network()
         (self.folder / "containerd.toml").write_text(self._containerd_settings())
         self.processes.start("containerd", "containerd", "--config", self.folder / "containerd.toml")
+
+    def start(self, authority: Authority, server: str) -> None:
+        """Start the kubelet, at an address and under a name of its own; containerd and the API server must be there."""
+        subprocess.run(["ip", "address", "replace", f"{self.address}/16", "dev", BRIDGE], check=True, timeout=20)
+        self._make_cgroup()
         names = (f"IP:{self.address}", f"DNS:{self.name}")
         subject = f"/O=system:nodes/CN=system:node:{self.name}"
         authority.kubeconfig(self.folder / "kubeconfig", server, self.name, subject, *names)

@@ -65,6 +65,11 @@ class Processes:
             return (int(pid), started) if living(int(pid), started) else None
         return None
 
+    def forget_the_dead(self) -> None:
+        """Remove the pid files of programs that ended, as after a restart of the machine."""
+        while dead := self.dead():
+            (self.folder / f"{dead}.pid").unlink()
+
     def dead(self) -> str:
         """Return the name of a program that was started and ended by itself, "" if there is none."""
         return next((file.stem for file in sorted(self.folder.glob("*.pid")) if not self.find(file.stem)), "")

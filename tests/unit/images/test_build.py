@@ -48,6 +48,25 @@ def test_of_two_versions_in_a_lock_the_one_for_the_images_python_counts(tmp_path
     assert found["click"].count("--hash") == 2
 
 
+def test_a_lock_that_is_not_understood_is_refused(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.write_text("click>=8\n")
+    with pytest.raises(build.CannotBuild, match="click>=8"):
+        build.entries(lock)
+
+
+@pytest.mark.parametrize("room", ["refine", "featurize", "evaluate", "gate"])
+def test_an_accelerator_s_runtime_takes_the_place_of_the_other(room: str) -> None:
+    found = build.needed(room, "cuda")
+    assert "onnxruntime-gpu" in found
+    assert "onnxruntime" not in found
+    assert found["numpy"] == build.needed(room, "cpu")["numpy"], "one version in all images"
+
+
+def test_a_room_without_that_runtime_is_the_same_with_an_accelerator() -> None:
+    assert build.needed("train", "cuda") == build.needed("train", "cpu")
+
+
 def test_a_shelf_stands_below_a_room_only_if_the_room_needs_all_of_it() -> None:
     images = {image.name: image for image in build.plan("cpu")}
     assert images["controller"].parent == "arrays"
