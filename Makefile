@@ -12,7 +12,7 @@ ON ?= local
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(VENV)/.runs: tools/setup locks/laptop.txt
 	@tools/setup $(PYTHON) $(VENV) locks/laptop.txt
@@ -33,6 +33,27 @@ submit: $(VENV)/.runs ## Run a dataset to a verdict: DATASET=… [SOURCE=DIR] [S
 .PHONY: test
 test: $(VENV)/.develops ## Run the tests (everything that needs no root)
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+.PHONY: images
+images: $(VENV)/.develops ## Build the rooms' images: [BASE_IMAGE=NAME|debian] [ACCELERATOR=cuda] [ROOMS="train gate"]
+	@$(BIN)/python -m images.build $(ROOMS) $(if $(BASE_IMAGE),--base-image $(BASE_IMAGE)) $(if $(ACCELERATOR),--accelerator $(ACCELERATOR))
+
+.PHONY: cluster
+cluster: $(VENV)/.develops ## Bring up a real Kubernetes with two nodes, and S3, on this machine (root)
+	@tools/debian-packages
+	@$(BIN)/python -m tests.cluster up
+
+.PHONY: cluster-down
+cluster-down: $(VENV)/.develops ## Take it down and check that nothing is left
+	@$(BIN)/python -m tests.cluster down
+
+# The tests' own cluster, which needs images that no registry is asked for, unless KUBECONFIG names another.
+.PHONY: e2e
+e2e: BASE_IMAGE ?= $(if $(KUBECONFIG),,debian)
+e2e: $(VENV)/.develops ## Run the tests on a real Kubernetes: KUBECONFIG's, or our own (root)
+	@$(if $(KUBECONFIG),,tools/debian-packages)
+	@$(MAKE) --no-print-directory images BASE_IMAGE=$(BASE_IMAGE)
+	@$(BIN)/python -m pytest tests/cluster $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.develops ## Check style, types, floors and locks

@@ -6,12 +6,12 @@ import secrets
 from typing import Any
 
 import pytest
-from tests.cluster.cluster import Cluster
-from tests.cluster.kubernetes import Kubernetes
 
 from common.store import Store
 from jobs.controller.kubernetes import Api, KubernetesLauncher, put_job
 from jobs.controller.launcher import Conflict
+from tests.cluster.cluster import Cluster
+from tests.cluster.kubernetes import Kubernetes
 from tests.support import scripts
 from tests.support.scripts import CASES, Case
 
