@@ -26,9 +26,8 @@ $(VENV)/.develops: $(VENV)/.runs locks/dev.txt
 setup: $(VENV)/.runs ## Install what running needs into .venv
 
 .PHONY: submit
-submit: $(VENV)/.runs ## Run a dataset to a verdict: DATASET=… [SOURCE=DIR] [SET="name=value"] [NODES=2] [PLAN=1]
-	@test "$(ON)" = local || { echo "ON=$(ON) is not known here; this version runs ON=local."; exit 2; }
-	@$(BIN)/darkroom submit $(SUBMIT)
+submit: $(VENV)/.runs ## Run a dataset to a verdict: DATASET=… [SOURCE=DIR] [SET="name=value"] [NODES=2] [PLAN=1] [ON=kubernetes]
+	@$(BIN)/darkroom submit $(SUBMIT) --on $(ON)
 
 .PHONY: test
 test: $(VENV)/.develops ## Run the tests (everything that needs no root)

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from common.store import Store, open_store
 from images import build
+from jobs.controller.kubernetes import Api, connect
 from tests.cluster import cluster, remains
 from tests.cluster.kubernetes import RESTRICTED, Kubernetes
 from tests.support.servers import OUR_ENVIRONMENT, ROOT
@@ -59,6 +61,22 @@ def namespace(kubernetes: Kubernetes) -> Iterator[str]:
     kubernetes.kubectl("create", "--filename=-", given=made)
     yield name
     kubernetes.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def api(kubernetes: Kubernetes, namespace: str, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """The namespace as our own launcher reaches it."""
+    monkeypatch.setenv("KUBECONFIG", kubernetes.environment["KUBECONFIG"])
+    return connect(namespace)
+
+
+@pytest.fixture
+def store(ours: cluster.Cluster, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """The cluster's store, under a prefix of the test's own."""
+    for name, value in ours.environment.items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+    return open_store(f"{ours.environment['DARKROOM_STORE']}/{secrets.token_hex(4)}", ours.environment["DARKROOM_S3_ENDPOINT"])
 
 
 @pytest.fixture
