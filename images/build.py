@@ -1,8 +1,9 @@
 """Builds the images of the rooms with whichever engine this machine has, and says which they are.
 
 Wheels are fetched here, by this machine's own pip with its own settings, and given to the build
-as a folder (`images/Dockerfile`). What goes into an image has a digest; an image that was made of
-the same is not made again. `build/images.json` holds the name and the id (a digest) of each.
+as a folder (`images/Dockerfile`). What goes into an image has a digest, and the digest is in its
+tag: what did not change is not built again, checkouts do not overwrite each other's images, and no
+node runs an old one under a new one's name. `build/images.json` says which are the newest.
 """
 
 from __future__ import annotations
@@ -42,7 +43,6 @@ SHELVES: Mapping[str, tuple[str, ...]] = {
 DEBIAN = "debian"
 PYTHON = {"python_version": "3.11", "python_full_version": "3.11.2", "sys_platform": "linux", "implementation_name": "cpython"}
 GLIBC = ("2_28", "2_27", "2_26", "2_24", "2_17", "2_12", "2_5")  # wheels for the C library of Debian bookworm, newest first
-MADE_OF = "darkroom.made-of"
 ENTRY = re.compile(r"^([a-z0-9-]+)==[^\s;]+(?: ; ([^\\]+?))? \\$")
 
 
@@ -61,10 +61,10 @@ class Engine:
 
     name: str
 
-    def build(self, tag: str, arguments: Sequence[str], made_of: str) -> None:
+    def build(self, tag: str, *arguments: str) -> None:
         """Build from the context, with the same digest for the same content."""
         fixed = {"docker": [], "podman": ["--timestamp=0", "--layers"], "buildah": ["--timestamp=0", "--layers"]}[self.name]
-        command = [self.name, "build", "--quiet", *fixed, "--label", f"{MADE_OF}={made_of}", "--tag", tag, *arguments, str(CONTEXT)]
+        command = [self.name, "build", "--quiet", *fixed, "--tag", tag, *arguments, str(CONTEXT)]
         done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False)
         if done.returncode:
             raise CannotBuild(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
@@ -212,21 +212,18 @@ def build(wanted: Sequence[str], base_image: str, accelerator: str, engine: Engi
 
 
 def _build_one(image: Image, parent: Mapping[str, str] | None, base_image: str, accelerator: str, engine: Engine) -> dict[str, str]:
-    tag = f"localhost/darkroom-{image.name}:{__version__}" + ("" if accelerator == "cpu" else f"-{accelerator}")
     files = [DOCKERFILE, CONTEXT / "locks" / accelerator / f"{image.name}.txt", *(CONTEXT.glob("code/*") if image.is_room else ())]
     made_of = _digest([parent["made_of"] if parent else base_image, image.name], files)
-    if _label(engine.inspect(tag)) == made_of:
+    tag = f"localhost/darkroom-{image.name}:{__version__}-{made_of[:12]}"
+    if engine.inspect(tag):
         print(f"{tag}: unchanged", flush=True)
     else:
         started = time.monotonic()
-        given = {
-            "BASE_IMAGE": base_image,
-            "LOCK": image.name,
-            "ACCELERATOR": accelerator,
-            **({"PARENT": parent["image"]} if parent else {}),
-        }
+        given = {"BASE_IMAGE": base_image, "LOCK": image.name, "ACCELERATOR": accelerator}
+        if parent:
+            given["PARENT"] = parent["image"]
         words = [word for name, value in given.items() for word in ("--build-arg", f"{name}={value}")]
-        engine.build(tag, ["--file", str(DOCKERFILE), "--target", image.target, *words], made_of)
+        engine.build(tag, "--file", str(DOCKERFILE), "--target", image.target, *words)
         print(f"{tag}: built in {time.monotonic() - started:.1f} s", flush=True)
     return {"image": tag, "id": _id(engine.inspect(tag)), "made_of": made_of}
 
@@ -236,13 +233,6 @@ def _digest(words: Sequence[str], files: Sequence[Path]) -> str:
     for data in [*(word.encode() for word in words), *(path.read_bytes() for path in files)]:
         digest.update(f"{len(data)}\0".encode() + data)
     return digest.hexdigest()
-
-
-def _label(found: Mapping[str, Any] | None) -> str:
-    """Return what an image says that it was made of."""
-    config = (found or {}).get("OCIv1", found or {})  # buildah's words, or docker's and podman's
-    labels = (config.get("config") or config.get("Config") or {}).get("Labels") or {}
-    return str(labels.get(MADE_OF, ""))
 
 
 def _id(found: Mapping[str, Any] | None) -> str:
@@ -261,7 +251,7 @@ def _debian(engine: Engine) -> str:
     if engine.inspect(tag) is None:
         shutil.copyfile(root, CONTEXT / "root.tar")
         (CONTEXT / "Debian").write_text("FROM scratch\nADD root.tar /\n", encoding="utf-8")
-        engine.build(tag, ["--file", str(CONTEXT / "Debian")], root.stem)
+        engine.build(tag, "--file", str(CONTEXT / "Debian"))
         (CONTEXT / "root.tar").unlink()
     return tag
 

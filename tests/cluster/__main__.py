@@ -11,6 +11,14 @@ from tests.cluster import archive, cluster, remains
 
 
 def main() -> int:
+    try:
+        return act()
+    except cluster.NotOurs as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def act() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="start what does not run yet; print how to reach it")
@@ -36,8 +44,10 @@ def main() -> int:
         for name, state in ours.node_states().items() or {"no cluster": "not running"}.items():
             print(f"{name}: {'Ready' if state == 'True' else state}")
     elif options.command == "load":
+        ours.check_owner()
         archive.load(ours, options.images)
     else:
+        ours.check_owner()
         node = ours.nodes[options.number - 1]
         if options.command == "start-node":
             node.start_kubelet()

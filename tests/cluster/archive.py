@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -37,7 +38,33 @@ def _pack(engine: Engine, images: Sequence[str], archive: Path) -> None:
         if not mark.is_file() or mark.read_text() != found["FromImageID"]:
             _run("buildah", "push", "--quiet", image, f"oci:{LAYOUT}:{image}")
             mark.write_text(found["FromImageID"])
-    _run("tar", "--create", "--file", archive, "--directory", LAYOUT, "oci-layout", "index.json", "blobs")
+    index = json.loads((LAYOUT / "index.json").read_text())
+    index["manifests"] = [one for one in index["manifests"] if one["annotations"]["org.opencontainers.image.ref.name"] in images]
+    (archive.parent / "index.json").write_text(json.dumps(index))
+    blobs = {_blob(part["digest"]) for one in index["manifests"] for part in (one, *_parts(one["digest"]))}
+    _run(
+        "tar",
+        "--create",
+        "--file",
+        archive,
+        "--directory",
+        archive.parent,
+        "index.json",
+        "--directory",
+        LAYOUT,
+        "oci-layout",
+        *sorted(blobs),
+    )
+
+
+def _parts(manifest: str) -> list[dict[str, str]]:
+    """Return configuration and layers of a manifest."""
+    told = json.loads((LAYOUT / _blob(manifest)).read_text())
+    return [told["config"], *told["layers"]]
+
+
+def _blob(digest: str) -> str:
+    return f"blobs/{digest.replace(':', '/')}"
 
 
 def _run(*command: str | Path) -> None:

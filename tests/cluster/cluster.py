@@ -44,8 +44,12 @@ SYSCTLS = (
 
 
 def default_folder() -> Path:
-    """Return where the cluster of this user lies: one at a time, whichever checkout it was started from."""
+    """Return where the cluster of this user lies: one at a time on a machine, for its addresses are fixed."""
     return Path(os.environ.get("DARKROOM_CLUSTER") or f"/tmp/darkroom-cluster-{os.getuid()}")
+
+
+class NotOurs(Exception):
+    """The cluster on this machine is another checkout's."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +93,10 @@ class Cluster:
     # --- up -----------------------------------------------------------------------------------
 
     def up(self) -> None:
-        """Start what does not run yet, and return when both nodes are Ready."""
+        """Start what does not run yet, and return when both nodes are Ready. Raises NotOurs."""
+        self.check_owner()
         self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)  # pods' own users look into their volumes
+        self._owner.write_text(str(ROOT))
         for processes in self._all_processes():
             processes.forget_the_dead()
         self._keep_sysctls()
@@ -110,6 +116,18 @@ class Cluster:
         self._start_proxy()
         self._wait("both nodes", self.ready, 120)
         (self.folder / "environment").write_text("".join(f"export {name}='{value}'\n" for name, value in self.environment.items()))
+
+    @property
+    def _owner(self) -> Path:
+        return self.folder / "owner"
+
+    def check_owner(self) -> None:
+        """Leave alone what another checkout brought up: its tests may be running. Raises NotOurs."""
+        with contextlib.suppress(FileNotFoundError):
+            if (owner := self._owner.read_text()) != str(ROOT):
+                raise NotOurs(
+                    f"The cluster in {self.folder} belongs to {owner}. There is one at a time: wait, or `make cluster-down` there."
+                )
 
     def ready(self) -> bool:
         """Are all nodes there and Ready?"""
@@ -253,7 +271,8 @@ class Cluster:
     # --- down ---------------------------------------------------------------------------------
 
     def down(self) -> None:
-        """End everything and remove the folder."""
+        """End everything and remove the folder. Raises NotOurs."""
+        self.check_owner()
         for node in self.nodes:
             node.stop()
         for name in ("kube-proxy", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd", "s3"):

@@ -25,6 +25,7 @@ def kubernetes() -> Iterator[Kubernetes]:
         yield Kubernetes(OUR_ENVIRONMENT, is_ours=False)
         return
     ours = cluster.find()
+    ours.check_owner()
     was_up = ours.ready()
     before = remains.machine()
     images = [entry["image"] for name, entry in json.loads(build.RECORD.read_text()).items() if name in build.rooms()]
