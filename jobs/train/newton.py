@@ -4,7 +4,9 @@ It minimises what LIBLINEAR does (Fan et al., 2008), w'w / 2 + sum of c max(0, 1
 intercept as one more penalised weight, by the modified finite Newton method (Keerthi & DeCoste,
 2005): the Hessian lives on the pictures inside the margin, and conjugate gradients solve for the
 step. Every product serves all classes, so the work is in BLAS; a start near the answer (the
-answer for a smaller c) makes a whole path of c cheap. docs/decisions/0010 says why it is ours.
+answer for a smaller c) makes a whole path of c cheap. A step need not be exact, so it is solved for
+in float32, which halves what is read from memory; gradient and loss, which say when to stop, have the
+precision of `inputs`. docs/decisions/0010 says why it is ours.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ def solve(inputs: Matrix, signs: Matrix, penalties: Matrix, start: Matrix, toler
     weights = start.copy()
     scale = _norms(inputs.T @ (2 * penalties * signs))
     margins = inputs @ weights
+    light = inputs.astype(np.float32, copy=False)
     live = np.arange(signs.shape[1])
     for _ in range(MOST_STEPS):
         problem = _Problem(inputs, signs[:, live], penalties[:, live])
@@ -36,7 +39,7 @@ def solve(inputs: Matrix, signs: Matrix, penalties: Matrix, start: Matrix, toler
             break
         live, gradient = live[rough], gradient[:, rough]
         problem = _Problem(inputs, signs[:, live], penalties[:, live])
-        step = problem.newton_step(margins[:, live], gradient, scale[live])
+        step = problem.newton_step(light, margins[:, live], gradient, scale[live])
         moved = inputs @ step
         length = problem.step_length(weights[:, live], margins[:, live], step, moved, gradient)
         weights[:, live] += length * step
@@ -55,16 +58,20 @@ class _Problem:
     def gradient(self, weights: Matrix, margins: Matrix) -> Matrix:
         return weights - self._inputs.T @ (2 * self._penalties * self._signs * self._short(margins))
 
-    def newton_step(self, margins: Matrix, gradient: Matrix, scale: Matrix) -> Matrix:
-        """Solve (I + X' D X) step = -gradient by conjugate gradients, roughly at first, better near the end."""
-        curvature = 2 * self._penalties * (self._short(margins) > 0)
+    def newton_step(self, light: Matrix, margins: Matrix, gradient: Matrix, scale: Matrix) -> Matrix:
+        """Solve (I + X' D X) step = -gradient by conjugate gradients, roughly at first, better near the end.
+
+        `light` is X in float32. The gradient is brought to length one meanwhile, so that nothing underflows.
+        """
+        curvature = (2 * self._penalties * (self._short(margins) > 0)).astype(np.float32)
         size = _norms(gradient)
-        enough = np.minimum(0.25, np.sqrt(size / scale)) * size
-        step, rest = np.zeros_like(gradient), -gradient
+        enough = np.minimum(0.25, np.sqrt(size / scale))
+        rest = (-gradient / size).astype(np.float32)
+        step = np.zeros_like(rest)
         direction, square = rest, _dots(rest, rest)
         active = np.ones(len(size), dtype=bool)
         for _ in range(MOST_INNER_STEPS):
-            bent = direction + self._inputs.T @ (curvature * (self._inputs @ direction))
+            bent = direction + light.T @ (curvature * (light @ direction))
             along = np.where(active, square / np.maximum(_dots(direction, bent), np.finfo(step.dtype).tiny), 0)
             step = step + along * direction
             rest = rest - along * bent
@@ -73,7 +80,8 @@ class _Problem:
             if not active.any():
                 break
             direction = rest + np.where(active, square / before, 0).astype(step.dtype) * direction
-        return step
+        full: Matrix = step.astype(gradient.dtype) * size
+        return full
 
     def step_length(self, weights: Matrix, margins: Matrix, step: Matrix, moved: Matrix, gradient: Matrix) -> Matrix:
         """Halve each class's step until its loss falls as far as its slope promises (Armijo)."""
