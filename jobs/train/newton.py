@@ -66,8 +66,8 @@ class _Problem:
         curvature = (2 * self._penalties * (self._short(margins) > 0)).astype(np.float32)
         size = _norms(gradient)
         enough = np.minimum(0.25, np.sqrt(size / scale))
-        rest = (-gradient / size).astype(np.float32)
-        step = np.zeros_like(rest)
+        rest: Matrix = (-gradient / size).astype(np.float32)
+        step: Matrix = np.zeros_like(rest)
         direction, square = rest, _dots(rest, rest)
         active = np.ones(len(size), dtype=bool)
         for _ in range(MOST_INNER_STEPS):

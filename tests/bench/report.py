@@ -34,6 +34,11 @@ CLASSES, TESTS, TRAINED, REPEATED, DIMENSION = 20, 10_000, 4_000, 100, 256
 PER_GROUP, PER_SHARD, ROUNDS = 4, 128, 3
 MOST_S, MOST_MB = 5.0, 3.0
 
+LIMITS = (
+    "Most of the time goes into resampling the areas under curves (common/metrics/ranking.py) and reading Parquet; most of the "
+    "page's size is thumbnails."
+)
+
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -76,7 +81,11 @@ def make_inputs(store: Store) -> dict[str, Artifact]:
         ids += [picture.id for picture in pictures]
         packed.append(commit(store, "scrape/fetch", shards.pack(pictures)).manifest)
     computed = [
-        commit(store, "featurize/shard", {VECTORS: write_matrix(vectors[piece.start : piece.stop]), IDS: canonical(ids[piece.start : piece.stop])})
+        commit(
+            store,
+            "featurize/shard",
+            {VECTORS: write_matrix(vectors[piece.start : piece.stop]), IDS: canonical(ids[piece.start : piece.stop])},
+        )
         for piece in pieces
     ]
     snapshot = seal(store, _recipe("scrape/snapshot"), [(f"shard-{at}", one) for at, one in enumerate(packed)], "bench")

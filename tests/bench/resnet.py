@@ -7,6 +7,7 @@ it, cut after the pooling; batch normalisation is folded into the convolutions, 
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
@@ -55,7 +56,7 @@ class _Network:
         self.weights: list[TensorProto] = []
         self._random = np.random.default_rng(0)
 
-    def add(self, kind: str, inputs: list[str], **attributes: object) -> str:
+    def add(self, kind: str, inputs: list[str], **attributes: Any) -> str:
         name = f"{kind}{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
         return name
@@ -66,8 +67,7 @@ class _Network:
         spread = np.sqrt(gain / (inside * side * side))
         weights = self._random.standard_normal((outside, inside, side, side), np.float32) * np.float32(spread)
         self.weights += [numpy_helper.from_array(weights, name), numpy_helper.from_array(np.zeros(outside, np.float32), f"{name}b")]
-        sizes = {"kernel_shape": [side, side], "strides": [stride, stride], "pads": [pad] * 4}
-        last = self.add("Conv", [source, name, f"{name}b"], **sizes)
+        last = self.add("Conv", [source, name, f"{name}b"], kernel_shape=[side, side], strides=[stride, stride], pads=[pad] * 4)
         return self.add("Relu", [last]) if relu else last
 
     def bottleneck(self, source: str, inside: int, width: int, stride: int) -> str:

@@ -16,7 +16,7 @@ from torchvision import transforms
 BATCH = 32
 
 
-class Folder(torch.utils.data.Dataset[torch.Tensor]):
+class Folder(torch.utils.data.Dataset[torch.Tensor]):  # type: ignore[misc]
     """Pictures with their short side resized to 224 and the middle cut, as ours are."""
 
     def __init__(self, folder: Path) -> None:
@@ -48,7 +48,7 @@ def seconds(network: torch.nn.Module, loader: "torch.utils.data.DataLoader[torch
     """Return how long one pass over all pictures takes."""
     begun = time.perf_counter()
     vectors = [network(batch.to(memory_format=torch.channels_last)) for batch in loader]
-    assert sum(len(block) for block in vectors) == len(loader.dataset)  # type: ignore[arg-type]
+    assert sum(len(block) for block in vectors) == len(loader.dataset)
     return time.perf_counter() - begun
 
 
