@@ -39,7 +39,10 @@ def solve(inputs: Matrix, signs: Matrix, penalties: Matrix, start: Matrix, toler
             break
         live, gradient = live[rough], gradient[:, rough]
         problem = _Problem(inputs, signs[:, live], penalties[:, live])
-        step = problem.newton_step(light, margins[:, live], gradient, scale[live])
+        size = _norms(gradient)
+        # Roughly at first, better near the end, never further than the tolerance asks for.
+        enough = np.minimum(0.25, np.maximum(np.sqrt(size / scale[live]), tolerance * scale[live] / (2 * size)))
+        step = problem.newton_step(light, margins[:, live], gradient / size, enough) * size
         moved = inputs @ step
         length = problem.step_length(weights[:, live], margins[:, live], step, moved, gradient)
         weights[:, live] += length * step
@@ -58,18 +61,16 @@ class _Problem:
     def gradient(self, weights: Matrix, margins: Matrix) -> Matrix:
         return weights - self._inputs.T @ (2 * self._penalties * self._signs * self._short(margins))
 
-    def newton_step(self, light: Matrix, margins: Matrix, gradient: Matrix, scale: Matrix) -> Matrix:
-        """Solve (I + X' D X) step = -gradient by conjugate gradients, roughly at first, better near the end.
+    def newton_step(self, light: Matrix, margins: Matrix, gradient: Matrix, enough: Matrix) -> Matrix:
+        """Solve (I + X' D X) step = -gradient by conjugate gradients until less than `enough` (k,) of it is left.
 
-        `light` is X in float32. The gradient is brought to length one meanwhile, so that nothing underflows.
+        `light` is X in float32; the gradients have length one, so that nothing underflows.
         """
         curvature = (2 * self._penalties * (self._short(margins) > 0)).astype(np.float32)
-        size = _norms(gradient)
-        enough = np.minimum(0.25, np.sqrt(size / scale))
-        rest: Matrix = (-gradient / size).astype(np.float32)
+        rest: Matrix = (-gradient).astype(np.float32)
         step: Matrix = np.zeros_like(rest)
         direction, square = rest, _dots(rest, rest)
-        active = np.ones(len(size), dtype=bool)
+        active = np.ones(len(enough), dtype=bool)
         for _ in range(MOST_INNER_STEPS):
             bent = direction + light.T @ (curvature * (light @ direction))
             along = np.where(active, square / np.maximum(_dots(direction, bent), np.finfo(step.dtype).tiny), 0)
@@ -80,8 +81,7 @@ class _Problem:
             if not active.any():
                 break
             direction = rest + np.where(active, square / before, 0).astype(step.dtype) * direction
-        full: Matrix = step.astype(gradient.dtype) * size
-        return full
+        return step.astype(gradient.dtype)
 
     def step_length(self, weights: Matrix, margins: Matrix, step: Matrix, moved: Matrix, gradient: Matrix) -> Matrix:
         """Halve each class's step until its loss falls as far as its slope promises (Armijo)."""
