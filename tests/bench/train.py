@@ -74,7 +74,7 @@ def bench(size: Size) -> list[Row]:
     def ours() -> None:
         with threadpool_limits(1):  # as the stage does
             chosen = svm.choose(inside, OPTIONS, THREADS)
-            fitted = svm.fit(inside, chosen.best.c, unit_length=True)
+            fitted = svm.fit(inside, chosen.best.c, unit_length=True, threads=THREADS)
         found["ours"] = fitted.margins(tests).argmax(axis=1)
         say(f"    C {chosen.best.c:g}, {chosen.best.accuracy:.4f} in cross-validation")
 
