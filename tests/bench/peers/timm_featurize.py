@@ -1,7 +1,7 @@
 """What people run: a timm network fed by torch's DataLoader with Pillow. Runs in its own environment.
 
-Usage: timm_featurize.py FOLDER WORKERS THREADS. Each line on stdin asks for one pass over the folder's JPEGs; the answer
-is one line, its seconds. The network, the workers and one batch are warm before the first.
+Usage: timm_featurize.py FOLDER WORKERS THREADS. It says "ready" when network and workers are warm; then each line on stdin
+asks for one pass over the folder's JPEGs, and the answer is one line, its seconds.
 """
 
 import sys
@@ -40,6 +40,7 @@ def main(folder: str, workers: str, threads: str) -> None:
     loader = torch.utils.data.DataLoader(Folder(Path(folder)), batch_size=BATCH, num_workers=int(workers), persistent_workers=True)
     with torch.inference_mode():
         seconds(network, loader)
+        print("ready", flush=True)
         for _ in sys.stdin:
             print(seconds(network, loader), flush=True)
 
