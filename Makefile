@@ -12,7 +12,7 @@ ON ?= local
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 $(VENV)/.runs: tools/setup locks/laptop.txt
 	@tools/setup $(PYTHON) $(VENV) locks/laptop.txt
@@ -65,6 +65,17 @@ lint: $(VENV)/.develops ## Check style, types, floors and locks
 format: $(VENV)/.develops ## Put the code into shape
 	$(BIN)/ruff check --fix-only --exit-zero .
 	$(BIN)/ruff format .
+
+.PHONY: bench
+bench: $(VENV)/.develops ## Measure beside peers and write docs/benchmarks.md (some 10 minutes; bench-NAME: one of them)
+	@$(BIN)/python -m tests.bench
+
+.PHONY: bench-train bench-report bench-featurize
+bench-train: $(VENV)/.develops ## Training against scikit-learn's GridSearchCV
+bench-report: $(VENV)/.develops ## The report of 10,000 predictions against its budgets
+bench-featurize: $(VENV)/.develops ## Featurizing against onnxruntime alone and timm
+bench-train bench-report bench-featurize:
+	@$(BIN)/python -m tests.bench.$(@:bench-%=%)
 
 .PHONY: locks
 locks: $(VENV)/.develops ## Resolve the locks anew

@@ -110,12 +110,13 @@ def open_upright(data: bytes, limits: Limits | None = None) -> tuple[Image.Image
 
 def preprocess(image: Pixels, how: Preprocessing) -> Tensor:
     """Turn RGB uint8 (H, W, 3) into a network's input, float32 (3, resolution, resolution)."""
+    import cv2
     import numpy as np
 
-    fitted = _FITS[how.fit](image, how.resolution, how.pad).astype(np.float32)
-    ordered = fitted if how.colour == "RGB" else fitted[:, :, ::-1]
-    mean, std = np.asarray(how.mean, np.float32), np.asarray(how.std, np.float32)
-    scaled = (ordered * np.float32(how.scale) - mean) / std
+    fitted = _FITS[how.fit](image, how.resolution, how.pad)
+    step = 1 if how.colour == "RGB" else -1
+    # A channel has 256 levels: looking each one's value up is exact, and several times faster than arithmetic on every pixel.
+    scaled = cv2.LUT(fitted, _values_of_levels(how)[None, :, ::step])[:, :, ::step]
     return np.ascontiguousarray(scaled.transpose(2, 0, 1))
 
 
@@ -139,6 +140,16 @@ def thumbnail(image: Pixels, side: int, quality: int = 70) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
+
+
+def _values_of_levels(how: Preprocessing) -> Tensor:
+    """Return what each level (256,) of each channel (3,), in the network's order, becomes."""
+    import numpy as np
+
+    levels = np.arange(256, dtype=np.float32)[:, None]
+    mean, std = np.asarray(how.mean, np.float32), np.asarray(how.std, np.float32)
+    values: Tensor = (levels * np.float32(how.scale) - mean) / std
+    return values
 
 
 def _check_size(size: tuple[int, int], bounds: Limits) -> None:

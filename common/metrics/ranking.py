@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Flags = NDArray[np.bool_]
 
-_CELLS_AT_ONCE = 8_000_000
+_CELLS_AT_ONCE = 250_000  # two megabytes, which stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,31 @@ class Areas:
 def areas(scores: Floats, positive: Flags, groups: Ints, weights: Floats) -> Areas:
     """Return both areas for each row of group weights (rows, groups); NaN where a row lacks one of the two sides.
 
-    `scores`, `positive` and `groups` have one entry for each judgement.
+    `scores`, `positive` and `groups` have one entry for each judgement. Both areas are sums over
+    the positives, so what lies above each is looked up there and nowhere else.
     """
     import numpy as np
 
     order, ends = _order(scores)
     ours, members = positive[order], groups[order]
+    places = np.flatnonzero(ours)
+    tie = np.searchsorted(ends, places)
+    first, last = np.append(0, ends[:-1] + 1)[tie], ends[tie]
+    before, through = np.searchsorted(places, first), np.searchsorted(places, last, side="right")
     roc, precision = np.empty(len(weights)), np.empty(len(weights))
     step = max(1, _CELLS_AT_ONCE // max(1, len(scores)))
     for start in range(0, len(weights), step):
-        block = weights[start : start + step][:, members]
-        found = np.cumsum(block * ours, axis=1)[:, ends]
-        false = np.cumsum(block * ~ours, axis=1)[:, ends]
-        roc[start : start + step] = _area_under_roc(found, false)
-        precision[start : start + step] = _average_precision(found, false)
+        block = weights[start : start + step]
+        everything = _sums_from_nought(block[:, members])
+        own = block[:, members[places]]
+        found = _sums_from_nought(own)
+        above, reached = found[:, before], found[:, through]
+        false_above, false_reached = everything[:, first] - above, everything[:, last + 1] - reached
+        total, false = found[:, -1], everything[:, -1] - found[:, -1]
+        beaten = false[:, None] - (false_above + false_reached) / 2
+        roc[start : start + step] = _ratio((own * beaten).sum(axis=1), total * false)
+        right = np.where(own > 0, own * _ratio(reached, reached + false_reached), 0)
+        precision[start : start + step] = _ratio(right.sum(axis=1), total)
     return Areas(roc, precision)
 
 
@@ -91,20 +102,13 @@ def _order(scores: Floats) -> tuple[Ints, Ints]:
     return order, ends
 
 
-def _area_under_roc(found: Floats, false: Floats) -> Floats:
+def _sums_from_nought(rows: Floats) -> Floats:
+    """Return each row's running sums, with a nought before them."""
     import numpy as np
 
-    before = np.pad(found, ((0, 0), (1, 0)))[:, :-1]
-    alarms = np.diff(false, prepend=0, axis=1)
-    return _ratio((alarms * (found + before) / 2).sum(axis=1), found[:, -1] * false[:, -1])
-
-
-def _average_precision(found: Floats, false: Floats) -> Floats:
-    import numpy as np
-
-    right = _ratio(found, found + false)
-    gains = np.diff(found, prepend=0, axis=1)
-    return _ratio(np.where(gains > 0, gains * right, 0).sum(axis=1), found[:, -1])
+    sums = np.zeros((rows.shape[0], rows.shape[1] + 1))
+    np.cumsum(rows, axis=1, out=sums[:, 1:])
+    return sums
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

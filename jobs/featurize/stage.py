@@ -2,6 +2,7 @@
 
 Batches are cut by position in the shard, and each goes through the network on one thread, so
 the vectors do not depend on how many threads there are; the threads work on batches side by side.
+So one decodes while another infers, and memory holds the shard's bytes and one batch for each thread.
 """
 
 from __future__ import annotations

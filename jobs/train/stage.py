@@ -31,7 +31,7 @@ def train(work: Work) -> None:
     options = _options(work)
     with threadpool_limits(1):  # results may not depend on the number of cores
         chosen = svm.choose(inside, options, work.threads)
-        fitted = svm.fit(inside, chosen.best.c, unit_length=options.unit_length)
+        fitted = svm.fit(inside, chosen.best.c, unit_length=options.unit_length, threads=work.threads)
         if version.info["scoring"] == LEAVE_ONE_GROUP_OUT:
             work.log("few groups: scoring by leaving out one group at a time")
             scores = svm.leave_groups_out(_data(kept, vectors, classes), options, work.threads, work.progress)

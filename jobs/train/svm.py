@@ -29,6 +29,7 @@ Ints = NDArray[np.int64]
 # How far the solver goes: for a fit that is kept, and for one that is only compared.
 TIGHT, LOOSE = 1e-9, 1e-4
 TURNS = 40
+LARGE = 500_000  # features in all, from which on two threads gain more than they cost
 ABSENT = -10.0  # the margin of a class that a fold's training part does not hold
 
 
@@ -92,10 +93,15 @@ class Chosen:
     temperature: float
 
 
-def fit(data: Data, c: float, *, unit_length: bool) -> Classifier:
-    """Fit one SVM to the last digits. Classes that `data` does not hold get a margin of ABSENT."""
+def fit(data: Data, c: float, *, unit_length: bool, threads: int = 1) -> Classifier:
+    """Fit one SVM to the last digits, the same whatever the `threads`. Classes that `data` does not hold get a margin of ABSENT."""
     scaling = _Scaling.of(data, unit_length=unit_length)
-    weights = _Fits(data, scaling, np.float64).weights(c, TIGHT)
+    fits = _Fits(data, scaling, np.float64)
+    if threads > 1 and data.features.size >= LARGE:
+        with ThreadPoolExecutor(2) as pool:
+            weights = fits.weights(c, TIGHT, pool.map)
+    else:
+        weights = fits.weights(c, TIGHT)
     return scaling.classifier(weights, data.present)
 
 
@@ -136,7 +142,7 @@ def leave_groups_out(data: Data, options: Options, threads: int = 1, progress: R
         out = turns == turn
         rest = data.take(~out)
         chosen = choose(rest, options, threads)
-        fitted = fit(rest, chosen.best.c, unit_length=options.unit_length)
+        fitted = fit(rest, chosen.best.c, unit_length=options.unit_length, threads=threads)
         margins = fitted.margins(data.features[out])
         probabilities[out] = np.exp(log_softmax(margins / chosen.temperature, axis=1))
     return probabilities
@@ -220,10 +226,10 @@ class _Fits:
         self._penalties = np.where(ours, weights, rest).astype(kind)
         self._weights = np.zeros((self._inputs.shape[1], len(data.present)), kind)
 
-    def weights(self, c: float, tolerance: float) -> Floats:
+    def weights(self, c: float, tolerance: float, each: newton.Each = map) -> Floats:
         """Return weights (d + 1, classes there)."""
         penalties = self._penalties * self._penalties.dtype.type(c)
-        self._weights = newton.solve(self._inputs, self._signs, penalties, self._weights, tolerance)
+        self._weights = newton.solve(self._inputs, self._signs, penalties, self._weights, tolerance, each)
         return self._weights.astype(np.float64)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -107,6 +108,16 @@ def test_a_bomb_of_a_few_bytes_is_refused_without_being_unpacked() -> None:
     assert len(buffer.getvalue()) < 60_000
     with pytest.raises(BadInput, match="12000 x 9000"):
         images.decode(buffer.getvalue())
+
+
+@pytest.mark.parametrize("colour", ["RGB", "BGR"])
+def test_every_value_is_scaled_and_centred_to_the_last_bit(colour: Literal["RGB", "BGR"]) -> None:
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    levels = np.random.default_rng(0).permuted(np.tile(np.arange(256, dtype=np.uint8), (3, 1)), axis=1).T.reshape(16, 16, 3)
+    how = Preprocessing(resolution=16, fit="stretch", colour=colour, mean=mean, std=std)
+    ordered = levels if colour == "RGB" else levels[:, :, ::-1]
+    expected = (ordered.astype(np.float32) * np.float32(1 / 255) - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
+    np.testing.assert_array_equal(images.preprocess(levels, how), expected.transpose(2, 0, 1))
 
 
 @pytest.mark.parametrize("fit", ["cover", "letterbox", "stretch"])

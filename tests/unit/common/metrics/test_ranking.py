@@ -38,6 +38,13 @@ def test_areas_follow_weights_as_if_pictures_were_repeated(monkeypatch: pytest.M
         assert precision == pytest.approx(sklearn.average_precision_score(POSITIVE[repeated], SCORES[repeated]))
 
 
+def test_judgements_that_were_not_drawn_count_for_nothing_even_at_the_top() -> None:
+    scores, positive = np.array([0.9, 0.8, 0.7, 0.6]), np.array([True, False, True, False])
+    found = ranking.areas(scores, positive, np.arange(4), np.array([[0.0, 1.1, 1.1, 1.1]]))
+    assert found.precision[0] == pytest.approx(0.5)
+    assert found.roc[0] == pytest.approx(0.5)
+
+
 def test_a_side_that_is_not_there_has_no_area() -> None:
     found = ranking.areas(np.array([0.1, 0.9]), np.array([True, True]), np.array([0, 1]), np.ones((1, 2)))
     assert np.isnan(found.roc[0])

@@ -70,6 +70,14 @@ def test_choosing_again_gives_the_same() -> None:
     assert first.temperature == second.temperature
 
 
+def test_the_number_of_threads_does_not_change_a_bit_of_a_large_fit() -> None:
+    data = case(n=801, d=700)
+    assert data.features.size >= svm.LARGE
+    one, two = (svm.fit(data, 1.0, unit_length=True, threads=threads) for threads in (1, 2))
+    np.testing.assert_array_equal(one.weights, two.weights)
+    np.testing.assert_array_equal(one.bias, two.bias)
+
+
 def test_a_class_with_one_training_group_is_no_obstacle() -> None:
     data = case(n=30, per_group=5, classes=3)
     lonely = Data(data.features, np.where(data.groups == 0, 0, 1 + data.groups % 2), data.groups, 3)

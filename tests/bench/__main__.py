@@ -1,0 +1,43 @@
+"""`make bench`: run all benches one after the other and write docs/benchmarks.md from what they print."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.bench import page, rows
+from tests.bench.page import Occasion, Words
+from tests.bench.rows import Bench
+
+BENCHES = ("train", "report", "featurize")
+PAGE = Path("docs/benchmarks.md")
+MOST_S = 3600
+
+
+def main() -> None:
+    occasion = Occasion("make bench", datetime.now(UTC).strftime("%Y-%m-%d"), os.getloadavg()[0])
+    found = [run(name) for name in BENCHES]
+    PAGE.write_text(page.render(found, {name: words_of(name) for name in BENCHES}, occasion))
+    rows.say(f"wrote {PAGE}")
+
+
+def run(name: str) -> Bench:
+    """Run one bench in a process of its own and pass its line on."""
+    command = [sys.executable, "-m", f"tests.bench.{name}"]
+    line = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=MOST_S).stdout.splitlines()[-1]
+    print(line, flush=True)
+    return rows.parse(line)
+
+
+def words_of(name: str) -> Words:
+    """Return what a bench's module says of itself."""
+    module = importlib.import_module(f"tests.bench.{name}")
+    return Words(str(module.__doc__), module.LIMITS)
+
+
+if __name__ == "__main__":
+    main()
