@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONTEXT = ROOT / "build" / "context"
 DOCKERFILE = ROOT / "images" / "Dockerfile"
 RECORD = ROOT / "build" / "images.json"
+VALUES = ROOT / "build" / "values.json"  # the same for `helm install --values`
 # Large libraries that several rooms need; a room stands on the last shelf of which it needs everything.
 SHELVES: Mapping[str, tuple[str, ...]] = {
     "arrays": ("numpy",),
@@ -208,6 +209,8 @@ def build(wanted: Sequence[str], base_image: str, accelerator: str, engine: Engi
     known = json.loads(RECORD.read_text()) if RECORD.is_file() else {}
     record = {**known, **record}
     RECORD.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    references = {name: one["image"] for name, one in record.items() if name in rooms()}
+    VALUES.write_text(json.dumps({"image": {"references": references}}, indent=2) + "\n", encoding="utf-8")
     return record
 
 

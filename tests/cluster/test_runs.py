@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from common.store import Store
+from images import build
 from jobs.controller import graph
 from jobs.controller.render import driver_name
 from tests.cluster.cluster import Cluster
@@ -66,7 +67,7 @@ def installed(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Stor
         "endpoint": ours.environment["DARKROOM_S3_ENDPOINT"],
         "resources": {stage: {"requests": {"cpu": "50m"}, "limits": {"cpu": "1", "memory": "1Gi"}} for stage in [*STAGES, "controller"]},
     }
-    install = [find(), "install", "darkroom", str(CHART), "--namespace", namespace, "--values", "-"]
+    install = [find(), "install", "darkroom", str(CHART), "--namespace", namespace, "--values", str(build.VALUES), "--values", "-"]
     subprocess.run(install, env=kubernetes.environment, input=json.dumps(values), text=True, capture_output=True, timeout=60, check=True)
     context = tmp_path / "kubeconfig"
     context.write_bytes(Path(kubernetes.environment["KUBECONFIG"]).read_bytes())

@@ -1,4 +1,4 @@
-"""The chart as Helm renders it. Helm is on the PATH or where `tools/kubernetes` put it; a test without one is skipped."""
+"""The chart as Helm renders it. Helm is on the PATH, or `tools/helm` builds it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,22 @@ from tests.support.servers import OUR_ENVIRONMENT, ROOT
 
 CHART = ROOT / "charts" / "darkroom"
 KUBERNETES = "1.34.4"  # what a cluster would say; a Helm built from its module alone believes in one of 2020
-NO_HELM = "helm is neither on the PATH nor built by tools/kubernetes"
 
 
 class Refused(Exception):
     """Helm would not render; the message is what it says to a person."""
 
 
+@cache
 def find() -> str:
-    """Return the path of helm. Skips where there is none."""
-    cache = Path(OUR_ENVIRONMENT.get("XDG_CACHE_HOME") or Path(OUR_ENVIRONMENT.get("HOME", "/"), ".cache"))
-    built = sorted(cache.glob("darkroom/kubernetes-*/helm"), key=lambda path: path.stat().st_mtime)
-    if found := shutil.which("helm") or (str(built[-1]) if built else None):
+    """Return the path of helm, which is built where there is none. Skips where there is no Go to build it with."""
+    if found := shutil.which("helm"):
         return found
-    pytest.skip(NO_HELM)
+    built = subprocess.run([ROOT / "tools" / "helm"], env=OUR_ENVIRONMENT, capture_output=True, text=True, timeout=1500, check=False)
+    if built.returncode == 3:
+        pytest.skip(built.stderr.strip())
+    assert built.returncode == 0, built.stderr
+    return built.stdout.strip()
 
 
 def helm(*words: str, values: Mapping[str, Any]) -> str:

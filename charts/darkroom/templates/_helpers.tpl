@@ -29,8 +29,10 @@ labels:
 {{- $root := index . 0 -}}
 {{- $stage := index . 1 -}}
 {{- $repository := printf "%s/%s%s" $root.Values.image.registry $root.Values.image.repositoryPrefix $stage -}}
-{{- with get $root.Values.image.digests $stage -}}
-{{ $repository }}@{{ . }}
+{{- if get $root.Values.image.references $stage -}}
+{{ get $root.Values.image.references $stage }}
+{{- else if get $root.Values.image.digests $stage -}}
+{{ $repository }}@{{ get $root.Values.image.digests $stage }}
 {{- else -}}
 {{ $repository }}:{{ $root.Values.image.tag | default $root.Chart.AppVersion }}
 {{- end -}}

@@ -203,6 +203,11 @@ def test_the_controller_can_read_the_site(values: Mapping[str, Any]) -> None:
     assert read.environment["DARKROOM_STORE"] == "s3://bucket/prefix"
 
 
+def test_a_whole_reference_takes_the_place_of_all_else() -> None:
+    values = {**FULL, "image": {**FULL["image"], "references": {"train": "localhost/darkroom-train:0.1.0-abc"}}}
+    assert site(values)["images"]["train"] == "localhost/darkroom-train:0.1.0-abc"
+
+
 def test_no_secret_is_in_the_release() -> None:
     assert not [kind for kind, _ in rendered(FULL) if kind == "Secret"]
 
@@ -393,9 +398,9 @@ def test_every_object_that_is_no_map_refuses_unknown_names_and_every_setting_is_
 
 
 def test_the_schema_knows_every_stage() -> None:
-    for name, of in (("image.digests", schema()["properties"]["image"]["properties"]["digests"]), ("resources", None)):
-        stages = (of or schema()["properties"]["resources"])["properties"]
-        assert set(stages) == {*STAGES, "controller"}, name
+    image = schema()["properties"]["image"]["properties"]
+    for of in (image["digests"], image["references"], schema()["properties"]["resources"]):
+        assert set(of["properties"]) == {*STAGES, "controller"}
 
 
 def test_every_setting_has_its_row_in_the_readme_and_its_default_there_is_true() -> None:
