@@ -21,6 +21,7 @@ from common.records import Failure
 from common.retry import Policy
 from jobs.controller.launcher import COMPLETE, FAILED, Conflict, Ending, Job, JobStatus
 from jobs.controller.mirror import Gone, Mirror, Resource
+from jobs.controller.render import DRIVER, RUN, STAGE
 
 SPEC = "darkroom/spec"
 INDEX = "batch.kubernetes.io/job-completion-index"
@@ -238,7 +239,8 @@ class KubernetesLauncher:
         self._created: dict[str, Resource] = {}
         self._deleted: set[str] = set()
         self._endings: dict[str, tuple[Ending, ...]] = {}
-        jobs, pods = f"darkroom/run={run}", f"darkroom/run={run},{JOB_NAME}"
+        jobs = f"{RUN}={run},{STAGE}!={DRIVER}"
+        pods = f"{jobs},{JOB_NAME}"
         self._jobs = Mirror(lambda: api.list_jobs(jobs), lambda version: api.watch_jobs(jobs, version), self._change.set)
         self._pods = Mirror(lambda: api.list_pods(pods), lambda version: api.watch_pods(pods, version), self._change.set)
 
@@ -252,7 +254,7 @@ class KubernetesLauncher:
             del self._created[uid]
         pods = self._pods.objects(PATIENCE_S)
         mine = [job for uid, job in {**self._created, **seen}.items() if uid not in self._deleted]
-        return [self._status(job, pods) for job in mine if job["metadata"]["labels"].get("darkroom/run") == run]
+        return [self._status(job, pods) for job in mine if job["metadata"]["labels"].get(RUN) == run]
 
     def delete(self, name: str) -> None:
         with contextlib.suppress(Absent):

@@ -22,7 +22,7 @@ QUEUE = "kueue.x-k8s.io/queue-name"
 LOST_NODE_S = 30
 GRACE_S = 30
 TERMINATION_MESSAGE = "/dev/termination-log"  # Kubernetes' default; the process launcher names a file of its own
-NAME_LENGTH = 63
+NAME_LENGTH = 63 - len("-99999")  # of a Job: its pods are named by it and their index, and that must be a DNS label
 DRIVER, DRIVER_NEEDS, DRIVER_RESTARTS = "driver", {"cpu": "250m", "memory": "512Mi"}, 100
 CONFINED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 

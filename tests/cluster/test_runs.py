@@ -21,7 +21,7 @@ from tests.support.helm import CHART, find
 
 SMALL = ("scrape.counts={dotted: 12, striped: 12}", "scrape.shardPictures=6", "refine.backbone=gabor-layout", "train.cValues=[0.1,1]")
 STAGES = [stage.name for stage in graph.load().stages]
-RUN_S = 300.0
+RUN_S = 150.0
 
 
 class Installed:
