@@ -26,6 +26,7 @@ turn = sum(1 for _ in store.list(turns))
 store.put(f"{turns}{turn}", b"")
 codes = script[int(index)]
 code = codes[min(turn, len(codes) - 1)]
+code = 137 if code == "kill" and os.getpid() == 1 else code  # the first process of a pod cannot kill itself
 time.sleep(300) if code == "hang" else os.kill(os.getpid(), 9) if code == "kill" else sys.exit(code)
 """
 
