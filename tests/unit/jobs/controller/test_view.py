@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 
@@ -42,6 +43,15 @@ def line(lines: Lines, observed: Observed, name: str) -> tuple[str, str]:
 def test_a_stage_says_what_it_waits_for(memory: MemoryStore) -> None:
     lines = Lines(memory, "r", STEPS)
     assert line(lines, seen(), "train") == ("waiting", "for dedup, featurize, refine")
+
+
+def test_a_stage_whose_pods_cannot_start_says_why(memory: MemoryStore) -> None:
+    observed = seen("featurize")
+    steps = [
+        dataclasses.replace(one, job=dataclasses.replace(one.job, waiting="Unschedulable: no room")) if one.job else one
+        for one in observed.steps
+    ]
+    assert line(Lines(memory, "r", STEPS), Observed(tuple(steps)), "featurize")[1].endswith("(Unschedulable: no room)")
 
 
 def test_a_finished_stage_says_how_much_and_how_fast(memory: MemoryStore) -> None:
