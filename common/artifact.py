@@ -19,16 +19,15 @@ import functools
 import re
 import secrets
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import Any
 
 from common import records
 from common.errors import AlreadyExists, BadInput, Damaged, Nondeterministic, NotFound, PreconditionFailed
 from common.records import Manifest, Part, Recipe, Ref, Unit
+from common.store.asking import ask_all, exists
 from common.store.base import IfMatch, Store
 
-_FEW, _AT_ONCE = 8, 16
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -295,22 +294,10 @@ def missing(store: Store, manifest: Manifest) -> tuple[tuple[str, str], ...]:
     parts = all_parts(manifest)
     owners = sorted({*map(owner, parts)} - {(manifest.step, manifest.key)})
 
-    def lacks_part(part: Part) -> bool:
-        return not stands(store, part)
-
-    def lacks_manifest(address: tuple[str, str]) -> bool:
-        try:
-            store.head(manifest_key(*address))
-        except NotFound:
-            return True
-        return False
-
-    if len(parts) <= _FEW:
-        lost = {owner(part) for part in parts if lacks_part(part)} | {one for one in owners if lacks_manifest(one)}
-    else:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            lost = {owner(part) for part, lacks in zip(parts, pool.map(lacks_part, parts), strict=True) if lacks}
-            lost |= {one for one, lacks in zip(owners, pool.map(lacks_manifest, owners), strict=True) if lacks}
+    whole = ask_all(lambda part: stands(store, part), parts)
+    known = ask_all(lambda address: exists(store, manifest_key(*address)), owners)
+    lost = {owner(part) for part, there in zip(parts, whole, strict=True) if not there}
+    lost |= {address for address, there in zip(owners, known, strict=True) if not there}
     return tuple(sorted(lost))
 
 

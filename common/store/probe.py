@@ -12,7 +12,8 @@ import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from common.errors import AlreadyExists, NotFound, PreconditionFailed, UnsafeStore
+from common.errors import AlreadyExists, PreconditionFailed, UnsafeStore
+from common.store.asking import exists
 from common.store.base import IfMatch, PutMode, Store
 
 WRITERS = 32
@@ -36,13 +37,11 @@ def probe(store: Store, rounds: int = 2, writers: int = WRITERS) -> None:
 
 def probe_once(store: Store) -> bool:
     """Probe a store that was not probed before; True when it had to be."""
-    try:
-        store.head(REMEMBERED)
-    except NotFound:
-        probe(store)
-        store.put(REMEMBERED, b"one winner in every round\n")
-        return True
-    return False
+    if exists(store, REMEMBERED):
+        return False
+    probe(store)
+    store.put(REMEMBERED, b"one winner in every round\n")
+    return True
 
 
 def _fight(store: Store, key: str, mode: PutMode, writers: int) -> None:

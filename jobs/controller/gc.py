@@ -22,6 +22,7 @@ from common import artifact, records
 from common.errors import AlreadyExists, NotFound
 from common.records import Collection, Manifest, Pointer, Ref
 from common.store import Meta, Store
+from common.store.asking import exists
 from jobs.controller import runs, snapshots
 
 KEEP_RUNS, GRACE_S = 20, 60.0
@@ -164,7 +165,7 @@ def _removable(store: Store, prefix: str, dropped: set[str]) -> Iterator[Meta]:
         match = _PLAN.fullmatch(found.key)
         run = match[1] if match else ""
         if run and run not in stays:
-            stays[run] = run not in dropped and runs.exists(store, run)
+            stays[run] = run not in dropped and exists(store, runs.run_key(run))
         if not stays.get(run, False):
             yield found
 

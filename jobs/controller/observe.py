@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from common import artifact
-from common.errors import NotFound
 from common.parameters import Values
 from common.records import Manifest, Recipe, Ref, Run, StageRecord, Task
 from common.stage import Step
 from common.store import Store
+from common.store.asking import ask_all, exists
 from jobs.controller import graph, pointer, runs
 from jobs.controller.graph import Graph
 from jobs.controller.launcher import JobStatus, Launcher
@@ -22,7 +21,6 @@ from jobs.controller.plan import Observed, StepState
 from jobs.controller.render import ATTEMPT, KEY, REPAIRS, STEP, mark
 
 INCUMBENT, CANDIDATE = "run/incumbent", "candidate"
-_FEW, _AT_ONCE = 8, 16
 
 
 class Observer:
@@ -157,10 +155,7 @@ class Observer:
         def find(task: Task) -> Manifest | None:
             return self.manifest(task.recipe.step, task.key)
 
-        if len(tasks) <= _FEW:
-            return [find(task) for task in tasks]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return list(pool.map(find, tasks))
+        return ask_all(find, tasks)
 
     def _count_attempts(self, whole: Recipe) -> int:
         """Return how many plans this run has written for a recipe."""
@@ -170,11 +165,7 @@ class Observer:
         return self._attempts[whole.key]
 
     def _cancelled(self) -> bool:
-        try:
-            self._store.head(runs.cancel_key(self._run.run))
-        except NotFound:
-            return False
-        return True
+        return exists(self._store, runs.cancel_key(self._run.run))
 
 
 def _newest(jobs: list[JobStatus], whole: Recipe) -> JobStatus | None:
