@@ -7,6 +7,7 @@ index of a shard stage, or the Job; 30 fails the Job; a disruption does not coun
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -23,8 +24,7 @@ LOST_NODE_S = 30
 GRACE_S = 30
 TERMINATION_MESSAGE = "/dev/termination-log"  # Kubernetes' default; the process launcher names a file of its own
 NAME_LENGTH = 63 - len("-99999")  # of a Job: its pods are named by it and their index, and that must be a DNS label
-DRIVER, DRIVER_NEEDS, DRIVER_RESTARTS = "driver", {"cpu": "250m", "memory": "512Mi"}, 100
-CONFINED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+DRIVER, DRIVER_NEEDS, DRIVER_SCRATCH, DRIVER_RESTARTS = "driver", {"cpu": "250m", "memory": "512Mi"}, "1Gi", 100
 
 
 def render(stage: Stage, plan: Plan, plan_key: str, nodes: int, site: Site) -> dict[str, Any]:
@@ -64,28 +64,9 @@ def render_driver(run: Run, site: Site) -> dict[str, Any]:
     cluster = site.cluster
     labels = {"app.kubernetes.io/managed-by": "darkroom", RUN: run.run, STAGE: DRIVER}
     name = driver_name(run.run)
-    environment = {**site.environment, runs.DRIVER: name}
-    pod: dict[str, Any] = {
-        "restartPolicy": "Never",
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": GRACE_S,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "tolerations": _lost_node(),
-        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}],
-        "containers": [
-            {
-                "name": "stage",
-                "image": site.image("controller"),
-                "command": ["python3", "-m", "jobs.controller"],
-                "args": ["drive", run.run],
-                "env": [{"name": name, "value": value} for name, value in sorted(environment.items())],
-                "resources": cluster.resources.get("controller", {"requests": DRIVER_NEEDS, "limits": DRIVER_NEEDS}),
-                "securityContext": CONFINED,
-                "terminationMessagePolicy": "FallbackToLogsOnError",
-                "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - the pod's own
-            }
-        ],
-    }
+    needs = cluster.resources.get("controller", {"requests": DRIVER_NEEDS, "limits": DRIVER_NEEDS})
+    command, environment = ["python3", "-m", "jobs.controller"], {**site.environment, runs.DRIVER: name}
+    pod = _confined(_container(site.image("controller"), command, ["drive", run.run], environment, needs), DRIVER_SCRATCH)
     _place(pod, DRIVER, cluster)
     pod |= {"serviceAccountName": cluster.driverServiceAccount} if cluster.driverServiceAccount else {}
     return {
@@ -140,16 +121,11 @@ def failure_rules(*, shards: bool) -> list[dict[str, Any]]:
 
 
 def _pod(stage: Stage, plan_key: str, processes: int, site: Site) -> dict[str, Any]:
-    pod = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": GRACE_S,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "tolerations": _lost_node(),
-        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": stage.resources.scratch}}],
-        "containers": [_container(stage, plan_key, processes, site)],
-    }
+    limits = {"cpu": stage.resources.cpu, "memory": stage.resources.memory}
+    environment = _environment(site, site.threads(stage, processes))
+    needs = {"requests": limits, "limits": limits}
+    container = _container(site.image(stage.name), [*site.command, stage.name], ["--plan", plan_key], environment, needs)
+    pod = {**_confined(container, stage.resources.scratch), "automountServiceAccountToken": False}
     if site.cluster is not None:
         _place(pod, stage.name, site.cluster)
         if site.cluster.topologySpread and processes > 1:
@@ -162,11 +138,40 @@ def _pod(stage: Stage, plan_key: str, processes: int, site: Site) -> dict[str, A
     return pod
 
 
-def _lost_node() -> list[dict[str, Any]]:
-    return [
-        {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": LOST_NODE_S}
-        for state in ("not-ready", "unreachable")
-    ]
+def _confined(container: dict[str, Any], scratch: str) -> dict[str, Any]:
+    """Return a pod of one container that Pod Security "restricted" lets in, and that leaves a lost node soon."""
+    return {
+        "restartPolicy": "Never",
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": GRACE_S,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "tolerations": [
+            {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": LOST_NODE_S}
+            for state in ("not-ready", "unreachable")
+        ],
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": scratch}}],
+        "containers": [container],
+    }
+
+
+def _container(
+    image: str, command: list[str], arguments: list[str], environment: Mapping[str, str], needs: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "name": "stage",
+        "image": image,
+        "command": command,
+        "args": arguments,
+        "env": [{"name": name, "value": value} for name, value in sorted(environment.items())],
+        "resources": needs,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - the pod's own
+    }
 
 
 def _ask_for_gpu(pod: dict[str, Any], gpu: Gpu) -> None:
@@ -187,21 +192,6 @@ def _place(pod: dict[str, Any], stage: str, cluster: Cluster) -> None:
     container |= {"envFrom": [{"secretRef": {"name": cluster.secret}}]} if cluster.secret else {}
     if stage in cluster.resources:
         container["resources"] = cluster.resources[stage]
-
-
-def _container(stage: Stage, plan_key: str, processes: int, site: Site) -> dict[str, Any]:
-    limits = {"cpu": stage.resources.cpu, "memory": stage.resources.memory}
-    return {
-        "name": "stage",
-        "image": site.image(stage.name),
-        "command": [*site.command, stage.name],
-        "args": ["--plan", plan_key],
-        "env": [{"name": name, "value": value} for name, value in sorted(_environment(site, site.threads(stage, processes)).items())],
-        "resources": {"requests": limits, "limits": limits},
-        "securityContext": CONFINED,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - the pod's own
-    }
 
 
 def _environment(site: Site, threads: int) -> dict[str, str]:
