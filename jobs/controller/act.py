@@ -14,12 +14,12 @@ from types import FrameType
 from typing import Any
 
 from common import artifact, records
-from common.errors import NotFound, Refused, UnknownName, did_you_mean
-from common.records import Cancel, Plan, Pointer, Run, StageRecord, State
-from common.store import IfMatch, Store
+from common.errors import Refused, UnknownName, did_you_mean
+from common.records import Cancel, Plan, Pointer, Run, StageRecord
+from common.store import Store
 from jobs.controller import explain as explaining
 from jobs.controller import graph, history, pointer, runs, settings, submission
-from jobs.controller.drive import Drive, now_text
+from jobs.controller.drive import Drive
 from jobs.controller.forecast import Forecast, Line
 from jobs.controller.processes import ProcessLauncher
 from jobs.controller.render import render
@@ -152,25 +152,12 @@ def cancel(store: Store, known: Known) -> str:
 
 
 def _ask_to_cancel(store: Store, run: str, by: str) -> None:
-    store.put(runs.cancel_key(run), records.encode(Cancel(asked=now_text(), by=by)))
+    store.put(runs.cancel_key(run), records.encode(Cancel(asked=runs.now_text(), by=by)))
 
 
 def _end_for_dead_driver(store: Store, run: str) -> None:
     """A dead driver's processes died with it; only the state is left to write."""
-    place = runs.state_key(run)
-    try:
-        held = store.get(place)
-    except NotFound:
-        ended = State(
-            state=runs.CANCELLED, driver=None, started=now_text(), finished=now_text(), reason="cancelled by a person", writer="cancel"
-        )
-        store.put(place, records.encode(ended), "create")
-        return
-    before = records.decode(held.data, State, place)
-    ended = State(
-        state=runs.CANCELLED, driver=None, started=before.started, finished=now_text(), reason="cancelled by a person", writer="cancel"
-    )
-    store.put(place, records.encode(ended), IfMatch(held.etag))
+    runs.end(store, run, runs.CANCELLED, "cancelled by a person", writer="cancel")
 
 
 def promote(store: Store, known: Known, *, pin: bool) -> str:

@@ -60,16 +60,16 @@ def submit(dataset: str, source: str, assignments: tuple[str, ...], nodes: int |
 
         api = connect()
         site = remote.read_site(api)
-        outside = remote.open_site_store(site, os.environ)
-        if not plan_only:
-            _finish(outside, remote.submit(api, site, outside, dataset, source, assignments, nodes), as_json)
-            return
-    store = outside if on == "kubernetes" else _store()
+        store = remote.open_site_store(site, os.environ)
+    else:
+        store = _store()
     if plan_only:
-        lines = act.forecast(store, dataset, source, assignments)
-        _show_forecast(lines, as_json)
+        _show_forecast(act.forecast(store, dataset, source, assignments), as_json)
         return
-    known = act.submit(store, dataset, source, assignments, nodes)
+    if on == "kubernetes":
+        known = remote.submit(api, site, store, dataset, source, assignments, nodes)
+    else:
+        known = act.submit(store, dataset, source, assignments, nodes)
     _finish(store, known, as_json)
 
 

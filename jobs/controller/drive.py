@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import assert_never
 
 import msgspec
@@ -33,11 +32,6 @@ from jobs.controller.site import Site
 LOOK_EVERY_S = 1.0
 GC_PATIENCE_S = 600.0
 MOST_REPAIRS = 3
-
-
-def now_text() -> str:
-    """Return the time for people: ISO 8601, UTC, whole seconds. No decision rests on it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass
@@ -98,7 +92,7 @@ class Drive:
         try:
             held = self.store.get(place)
         except NotFound:
-            state = State(state=runs.RUNNING, driver=runs.me(), started=now_text(), writer=self._token)
+            state = State(state=runs.RUNNING, driver=runs.me(), started=runs.now_text(), writer=self._token)
             return self._write_state(state, None)
         before = records.decode(held.data, State, f"{self.store.url}/{place}")
         if before.state == runs.RUNNING and runs.lives(before.driver) and before.driver != runs.me():
@@ -189,7 +183,7 @@ class Drive:
             fresh=0 if cached else self._count_fresh(state, items),
             retries=state.job.retries if state.job else 0,
             reason=reason,
-            finished=now_text(),
+            finished=runs.now_text(),
             info=manifest.info if manifest else {},
         )
         self.store.put(runs.record_key(self.run.run, name), records.encode(record))
@@ -306,7 +300,7 @@ class Drive:
         self._stop_jobs(job.name for job in self.launcher.observe(self.run.run))
         for one in self.store.list(f"runs/{self.run.run}/progress/"):
             self.store.delete(one.key)
-        state = msgspec.structs.replace(self._state, state=word, reason=reason, finished=now_text(), promoted=promoted)
+        state = msgspec.structs.replace(self._state, state=word, reason=reason, finished=runs.now_text(), promoted=promoted)
         self._state = self._write_state(state, self._etag)
 
     def _stop_jobs(self, names: Iterable[str]) -> None:

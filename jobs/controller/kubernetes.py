@@ -71,9 +71,6 @@ class Api:
         """Delete a Job and its pods."""
         self._ask(lambda: self._jobs.delete_namespaced_job(name, self.namespace, propagation_policy="Background", **_plain()))
 
-    def patch_job(self, name: str, change: Resource) -> Resource:
-        return self._ask(lambda: self._jobs.patch_namespaced_job(name, self.namespace, change, **_plain()))
-
     def list_jobs(self, selector: str) -> tuple[list[Resource], str]:
         return self._list(self._jobs.list_namespaced_job, selector)
 
@@ -85,11 +82,6 @@ class Api:
 
     def watch_pods(self, selector: str, version: str) -> Iterator[Resource]:
         return self._watch(self._core.list_namespaced_pod, selector, version)
-
-    def list_events(self, name: str) -> list[Resource]:
-        """Return what the cluster's controllers said of an object."""
-        selector = f"involvedObject.name={name}"
-        return list(self._ask(lambda: self._core.list_namespaced_event(self.namespace, field_selector=selector, **_plain()))["items"])
 
     def read_configuration(self, name: str) -> Mapping[str, str]:
         """Return the data of a ConfigMap."""

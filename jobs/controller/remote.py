@@ -67,7 +67,7 @@ def start(api: Api, site: Site, store: Store, run: Run) -> None:
     try:
         put_job(api, render_driver(run, site))
     except DarkroomError as error:
-        submission.give_up(store, run, f"The driver's Job could not be created. {error}")
+        runs.end(store, run.run, runs.FAILED, f"The driver's Job could not be created. {error}", writer="submit")
         raise
 
 

@@ -8,12 +8,13 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from common import records
 from common.errors import BadInput, NotFound, UnknownRun, did_you_mean
 from common.records import Cancel, Driver, Run, StageRecord, State
-from common.store import Store
+from common.store import IfMatch, Store
 from jobs.controller.alive import alive, process_start
 
 D = TypeVar("D", bound=records.Document)
@@ -95,13 +96,20 @@ def read(store: Store, run: str) -> Known:
         raise BadInput(f"{error} Submit again: what the run made is kept.") from error
 
 
-def exists(store: Store, run: str) -> bool:
-    """Is there a run of this name?"""
-    try:
-        store.head(run_key(run))
-    except NotFound:
-        return False
-    return True
+def now_text() -> str:
+    """Return the time for people: ISO 8601, UTC, whole seconds. No decision rests on it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def end(store: Store, run: str, word: str, reason: str, writer: str) -> None:
+    """Write down that a run without a driver is over."""
+    place = state_key(run)
+    etag, started = None, now_text()
+    with contextlib.suppress(NotFound):
+        held = store.get(place)
+        etag, started = held.etag, records.decode(held.data, State, f"{store.url}/{place}").started
+    ended = State(state=word, driver=None, started=started, finished=now_text(), reason=reason, writer=writer)
+    store.put(place, records.encode(ended), IfMatch(etag) if etag else "create")
 
 
 def read_state(store: Store, run: str) -> State | None:

@@ -43,27 +43,12 @@ def _as_its_runs_know_it(store: Store, dataset: str, count: int) -> Snapshot | N
     for _, name in runs.names(store, dataset):
         record = runs.sound_records(store, name).get(STEP)
         if record is not None and record.ref is not None and record.info.get("snapshot") == count:
-            run = runs.read(store, name).run
-            previous = run.frozen.get("previous")
-            return Snapshot(
-                dataset=dataset,
-                number=count,
-                artifact=record.ref,
-                observation=run.observation,
-                previous=previous,
-                run=name,
-                writer=name,
-            )
+            return _of(runs.read(store, name).run, record.ref, count, writer=name)
     return None
 
 
-def number(store: Store, run: Run, made: Ref, count: int, writer: str) -> None:
-    """Write down that `made` is snapshot `count`, unless it is known as such.
-
-    Raises:
-        Superseded: another run has made another snapshot of that number meanwhile.
-    """
-    snapshot = Snapshot(
+def _of(run: Run, made: Ref, count: int, writer: str) -> Snapshot:
+    return Snapshot(
         dataset=run.dataset,
         number=count,
         artifact=made,
@@ -72,6 +57,15 @@ def number(store: Store, run: Run, made: Ref, count: int, writer: str) -> None:
         run=run.run,
         writer=writer,
     )
+
+
+def number(store: Store, run: Run, made: Ref, count: int, writer: str) -> None:
+    """Write down that `made` is snapshot `count`, unless it is known as such.
+
+    Raises:
+        Superseded: another run has made another snapshot of that number meanwhile.
+    """
+    snapshot = _of(run, made, count, writer)
     place = f"{folder(run.dataset)}{count:06d}.json"
     try:
         store.put(place, records.encode(snapshot), "create")

@@ -121,7 +121,7 @@ def create(store: Store, prepared: Prepared, nodes: int, driver_of: DriverOf = _
         run=_new_name(prepared.dataset),
         dataset=prepared.dataset,
         request=request_digest(prepared),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=runs.now_text(),
         version=__version__,
         settings=dict(prepared.resolved.values),
         origins=dict(prepared.resolved.origins),
@@ -183,16 +183,6 @@ def _freeze(store: Store, one: Frozen) -> None:
     draft = Draft(store, one.recipe)
     draft.write(one.part, one.data)
     draft.commit()
-
-
-def give_up(store: Store, run: Run, reason: str) -> None:
-    """End a run whose driver could not be started."""
-    place = runs.state_key(run.run)
-    held = store.get(place)
-    before = records.decode(held.data, State, f"{store.url}/{place}")
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    ended = State(state=runs.FAILED, driver=None, started=before.started, finished=now, reason=reason, writer=secrets.token_hex(8))
-    store.put(place, records.encode(ended), IfMatch(held.etag))
 
 
 def _withdraw(store: Store, run: Run) -> None:
