@@ -211,7 +211,10 @@ class Progress(Document, frozen=True, kw_only=True, tag="progress/1"):
 
 
 class Run(Document, frozen=True, kw_only=True, tag="run/1"):
-    """A run's request, written once. `origins` says where each setting came from."""
+    """A run's request, written once.
+
+    `origins` says where each setting came from; `namespace` is that of its driver's Job ("" where it runs on one machine).
+    """
 
     run: str
     dataset: str
@@ -224,6 +227,7 @@ class Run(Document, frozen=True, kw_only=True, tag="run/1"):
     observation: str
     code: dict[str, str]
     nodes: int
+    namespace: str = ""
 
 
 class Driver(Value, frozen=True, kw_only=True):
@@ -281,6 +285,28 @@ class Cancel(Document, frozen=True, kw_only=True, tag="cancel/1"):
 
     asked: str
     by: str
+
+
+class Scale(Document, frozen=True, kw_only=True, tag="scale/1"):
+    """A person's wish that a run works with so many pods or processes at once."""
+
+    nodes: int
+    asked: str
+    by: str
+
+
+class Held(Value, frozen=True, kw_only=True):
+    """What keeps a step from going on, and since when (ISO 8601, for people)."""
+
+    cause: str
+    text: str
+    since: str
+
+
+class Waiting(Document, frozen=True, kw_only=True, tag="waiting/1"):
+    """What the steps of a run wait for at the moment, as its driver sees it."""
+
+    steps: dict[str, Held]
 
 
 class Collection(Document, frozen=True, kw_only=True, tag="collection/1"):

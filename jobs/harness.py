@@ -13,6 +13,7 @@ import contextlib
 import importlib
 import json
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -29,7 +30,7 @@ from typing import IO
 from common import artifact, log, records
 from common.artifact import Draft
 from common.code import code_digest
-from common.errors import BadInput, Damaged, DarkroomError, ExitCode, OtherCode
+from common.errors import BadInput, Damaged, DarkroomError, ExitCode, OtherCode, Retryable
 from common.parameters import Values
 from common.progress import Reporter, Throttled, silent
 from common.records import Failure, Manifest, Plan, Progress, Task
@@ -106,7 +107,18 @@ def _oversee(arguments: list[str], plan_key: str) -> int:
     carrier.join(timeout=5)
     os.close(ours)
     shipper.flush()
+    if code < 0:
+        leave_last_words(Killed(_how_it_was_killed(-code)), os.environ.get(LAST_WORDS))
     return code if code >= 0 else 128 - code
+
+
+class Killed(Retryable):
+    """The worker ended by a signal, without a word."""
+
+
+def _how_it_was_killed(number: int) -> str:
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return f"The worker was ended by {signal.Signals(number).name}; its memory had peaked at {peak / 2**20:,.0f} MiB."
 
 
 def _carry_log(worker: subprocess.Popen[bytes], shipper: log.Shipper) -> None:

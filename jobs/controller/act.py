@@ -15,7 +15,7 @@ from typing import Any
 
 from common import artifact, records
 from common.errors import Refused, UnknownName, did_you_mean
-from common.records import Cancel, Plan, Pointer, Run, StageRecord
+from common.records import Cancel, Plan, Pointer, Run, Scale, StageRecord
 from common.store import Store
 from jobs.controller import explain as explaining
 from jobs.controller import graph, history, pointer, runs, settings, submission
@@ -52,6 +52,16 @@ def resume(store: Store, known: Known) -> Known:
         return known
     if known.condition == runs.RUNNING:
         return follow(store, known.run.run)
+    _reopen(store, known)
+    if known.run.namespace:
+        from jobs.controller import remote
+
+        return remote.resume(store, known)
+    return _drive(store, known.run)
+
+
+def _reopen(store: Store, known: Known) -> None:
+    """Forget how a run ended, so that it can go on. Raises Refused where the code has changed."""
     if graph.load().code() != known.run.code:
         raise Refused(
             f"Darkroom's code has changed since {known.run.run} was submitted. Submit again: what did not change is found, not redone."
@@ -60,7 +70,6 @@ def resume(store: Store, known: Known) -> Known:
     for step, record in known.records.items():
         if record.state != runs.DONE:
             store.delete(runs.record_key(known.run.run, step))
-    return _drive(store, known.run)
 
 
 def _drive(store: Store, run: Run) -> Known:
@@ -134,6 +143,7 @@ def explain(store: Store, known: Known, stage: str) -> dict[str, str]:
     wanted = {step.name for one in ([steps.stage(stage)] if stage else steps.stages) for step in one.steps}
     before = _last_records(store, known.run.dataset, known.run.run)
     found = explaining.lines(known.records, before)
+    found |= {name: f"waits since {held.since}: {held.text}" for name, held in known.waiting.items()}
     return {step.name: found.get(step.name, "it has not run") for _, step in steps.steps if step.name in wanted}
 
 
@@ -147,7 +157,7 @@ def cancel(store: Store, known: Known) -> str:
     while runs.read(store, name).condition == runs.RUNNING and time.monotonic() < until:
         time.sleep(0.2)
     if runs.read(store, name).condition == runs.INTERRUPTED:
-        _end_for_dead_driver(store, name)
+        _end_for_dead_driver(store, known.run)
     return f"{name} is {runs.read(store, name).condition}."
 
 
@@ -155,9 +165,23 @@ def _ask_to_cancel(store: Store, run: str, by: str) -> None:
     store.put(runs.cancel_key(run), records.encode(Cancel(asked=runs.now_text(), by=by)))
 
 
-def _end_for_dead_driver(store: Store, run: str) -> None:
-    """A dead driver's processes died with it; only the state is left to write."""
-    runs.end(store, run, runs.CANCELLED, "cancelled by a person", writer="cancel")
+def _end_for_dead_driver(store: Store, run: Run) -> None:
+    """A dead driver's processes died with it, its Jobs may not have; the state is left to write."""
+    if run.namespace:
+        from jobs.controller import remote
+        from jobs.controller.kubernetes import connect
+
+        remote.clear(connect(run.namespace), run.run)
+    runs.end(store, run.run, runs.CANCELLED, "cancelled by a person", writer="cancel")
+
+
+def scale(store: Store, known: Known, nodes: int) -> str:
+    """Let a run work with so many processes or pods at once from now on. Returns a sentence."""
+    name = known.run.run
+    if known.condition != runs.RUNNING:
+        raise Refused(f"{name} does not run ({known.condition}); only a running run can be scaled.")
+    store.put(runs.scale_key(name), records.encode(Scale(nodes=nodes, asked=runs.now_text(), by="darkroom scale")))
+    return f"{name} works with up to {nodes} {'pods' if known.run.namespace else 'processes'} at once from now on."
 
 
 def promote(store: Store, known: Known, *, pin: bool) -> str:

@@ -157,6 +157,17 @@ def cancel(run: str) -> None:
 
 @commands.command()
 @click.argument("run")
+@click.argument("nodes", type=click.IntRange(1, 1000))
+def scale(run: str, nodes: int) -> None:
+    """Change how many pods or processes a running run works with at once."""
+    from jobs.controller import act
+
+    store = _store()
+    click.echo(act.scale(store, _pick(store, run), nodes))
+
+
+@commands.command()
+@click.argument("run")
 @as_json
 def resume(run: str, as_json: bool) -> None:
     """Go on with a run that was interrupted, cancelled, or failed."""
@@ -329,7 +340,12 @@ def _pick(store: Store, run: str) -> Known:
         if not names:
             raise UnknownRun(f"There are no runs in {store.url} yet.")
         run = names[-1][1]
-    return documents.read(store, run)
+    known = documents.read(store, run)
+    if known.condition == documents.RUNNING and known.run.namespace:
+        from jobs.controller import remote
+
+        return remote.look(store, known)
+    return known
 
 
 def _document(store: Store, known: Known) -> dict[str, Any]:

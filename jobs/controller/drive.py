@@ -18,14 +18,14 @@ import msgspec
 
 from common import artifact, log, records
 from common.errors import AlreadyExists, BadInput, Damaged, NotFound, Permanent, PreconditionFailed, StoreRefused, Superseded
-from common.records import Manifest, Plan, Pointer, Recipe, Ref, Run, StageRecord, State, Task
+from common.records import Held, Manifest, Plan, Pointer, Recipe, Ref, Run, StageRecord, State, Task, Waiting
 from common.stage import Step
 from common.store import IfMatch, Store
 from jobs.controller import gc, graph, history, pointer, runs, snapshots
 from jobs.controller.graph import Graph
 from jobs.controller.launcher import Launcher
 from jobs.controller.observe import Observer
-from jobs.controller.plan import Action, End, Forget, Judge, Keep, Launch, Observed, Repair, Seal, StepState, decide, judge
+from jobs.controller.plan import Action, End, Forget, Judge, Keep, Launch, Observed, Repair, Scale, Seal, StepState, decide, judge
 from jobs.controller.render import render
 from jobs.controller.site import Site
 
@@ -54,6 +54,7 @@ class Drive:
         self._started: dict[str, float] = {}
         self._fresh: dict[str, set[str]] = {}
         self._etag = ""
+        self._held: dict[str, Held] = {}
         self._mended: Counter[tuple[str, str]] = Counter()
 
     def __call__(self) -> State:
@@ -75,8 +76,10 @@ class Drive:
 
     def _turn(self) -> None:
         """Look, decide and act once; wait where there is nothing to do."""
+        self._check_that_it_is_mine()
         seen = self._observer(self._records, self._forgotten)
         self.watch(seen)
+        self._tell_what_waits(seen)
         actions = decide(seen)
         for action in actions:
             try:
@@ -99,6 +102,30 @@ class Drive:
             raise Superseded(f"Run {self.run.run} is driven by another process ({before.driver}).")
         return self._write_state(State(state=runs.RUNNING, driver=runs.me(), started=before.started, writer=self._token), held.etag)
 
+    def _check_that_it_is_mine(self) -> None:
+        """A driver that was given up for lost, and lives, must notice before it acts.
+
+        Raises:
+            Superseded: another has written the run's state.
+        """
+        with contextlib.suppress(NotFound):
+            if self.store.head(runs.state_key(self.run.run)).etag == self._etag:
+                return
+        raise Superseded(f"Another process has taken over run {self.run.run}.")
+
+    def _tell_what_waits(self, seen: Observed) -> None:
+        """Keep what steps wait for where every command can read it; since when is told by the first sight of a cause."""
+        held: dict[str, Held] = {}
+        for one in seen.steps:
+            trouble = one.job.trouble if one.job is not None and one.record is None else None
+            if trouble is not None:
+                before = self._held.get(one.step.name)
+                since = before.since if before is not None and before.cause == trouble.cause else runs.now_text()
+                held[one.step.name] = Held(cause=trouble.cause, text=trouble.text, since=since)
+        if held != self._held:
+            self._held = held
+            self.store.put(runs.waiting_key(self.run.run), records.encode(Waiting(steps=held)))
+
     def _write_state(self, state: State, etag: str | None) -> State:
         try:
             self._etag = self.store.put(runs.state_key(self.run.run), records.encode(state), IfMatch(etag) if etag else "create")
@@ -110,8 +137,10 @@ class Drive:
 
     def _apply(self, action: Action) -> None:
         match action:
-            case Launch(state):
-                self._launch(state)
+            case Launch(state, nodes):
+                self._launch(state, nodes)
+            case Scale(job, parallelism):
+                self.launcher.scale(job, parallelism)
             case Seal(state):
                 self._seal(state)
             case Keep(state, manifest, cached):
@@ -127,7 +156,7 @@ class Drive:
             case _:
                 assert_never(action)
 
-    def _launch(self, state: StepState) -> None:
+    def _launch(self, state: StepState, nodes: int) -> None:
         """Write the plan, then create the Job: a Job never stands without its plan."""
         assert state.recipe is not None  # noqa: S101 - decide() launches only what has one
         step, whole = state.step, state.recipe
@@ -138,7 +167,7 @@ class Drive:
         self._observer.note_attempt(whole)
         self._started.setdefault(step.name, self.now())
         self._fresh.setdefault(step.name, set()).update(task.key for task in plan.tasks)
-        self.launcher.create(render(state.stage, plan, place, self.run.nodes, self.site))
+        self.launcher.create(render(state.stage, plan, place, nodes, self.site))
 
     def _seal(self, state: StepState) -> None:
         assert state.recipe is not None  # noqa: S101
@@ -300,6 +329,7 @@ class Drive:
         self._stop_jobs(job.name for job in self.launcher.observe(self.run.run))
         for one in self.store.list(f"runs/{self.run.run}/progress/"):
             self.store.delete(one.key)
+        self.store.delete(runs.waiting_key(self.run.run))
         state = msgspec.structs.replace(self._state, state=word, reason=reason, finished=runs.now_text(), promoted=promoted)
         self._state = self._write_state(state, self._etag)
 

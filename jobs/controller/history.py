@@ -54,9 +54,13 @@ def stage_document(stage: Stage, known: Known) -> dict[str, Any]:
         "items": max((record.items for record in found), default=0),
         "items_per_s": round(fresh / seconds, 3) if seconds > 0 and fresh else None,
         "retries": sum(record.retries for record in found),
-        "reason": next((record.reason for record in found if record.reason), ""),
+        "reason": next((record.reason for record in found if record.reason), _waits_for(stage, known)),
         "content_digest": last.ref.digest if last and last.ref else None,
     }
+
+
+def _waits_for(stage: Stage, known: Known) -> str:
+    return next((known.waiting[step.name].text for step in stage.steps if step.name in known.waiting), "")
 
 
 def _state(stage: Stage, found: list[StageRecord], condition: str) -> str:

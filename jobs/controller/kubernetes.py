@@ -1,7 +1,6 @@
-"""The launcher for a cluster: Jobs as Jobs. The only module that imports the Kubernetes client.
+"""One namespace of a cluster as plain calls. The only module that imports the Kubernetes client.
 
-Manifests and answers are plain dicts: the client carries them, its models see none. Jobs and
-pods of a run are mirrored by one list and one watch each, so that looking costs no request.
+Manifests and answers are plain dicts: the client carries them, its models see none.
 """
 
 from __future__ import annotations
@@ -10,28 +9,19 @@ import contextlib
 import functools
 import json
 import random
-import re
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from common import records
-from common.errors import BadInput, Permanent, Retryable
-from common.records import Failure
-from common.retry import Policy
-from jobs.controller.launcher import COMPLETE, FAILED, Conflict, Ending, Job, JobStatus
-from jobs.controller.mirror import Gone, Mirror, Resource
-from jobs.controller.render import DRIVER, RUN, STAGE
-
-SPEC = "darkroom/spec"
-INDEX = "batch.kubernetes.io/job-completion-index"
-JOB_NAME = "batch.kubernetes.io/job-name"
+from common.errors import Permanent, Retryable
+from jobs.controller.launcher import Job
+from jobs.controller.mirror import Gone, Resource
 
 CONNECT_S, READ_S = 5.0, 30.0
 WATCH_S = (240, 300)  # the server ends a stream after a time in this range
 SILENCE_S = 75.0  # bookmarks come every minute: a stream that is silent for longer is dead
 PAGE = 500
-PATIENCE_S = 60.0
+JOB_WARNINGS = "type=Warning,involvedObject.kind=Job"
+MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 MOST_MESSAGE = 300
 
 
@@ -71,6 +61,15 @@ class Api:
         """Delete a Job and its pods."""
         self._ask(lambda: self._jobs.delete_namespaced_job(name, self.namespace, propagation_policy="Background", **_plain()))
 
+    def patch_job(self, name: str, change: Resource) -> Resource:
+        """Change fields of a Job (JSON merge patch)."""
+        return self._ask(lambda: self._jobs.patch_namespaced_job(name, self.namespace, change, _content_type=MERGE, **_plain()))
+
+    def patch_pod_status(self, name: str, change: Resource) -> Resource:
+        """Change fields of a pod's status (strategic merge patch: conditions are merged by type)."""
+        work = functools.partial(self._core.patch_namespaced_pod_status, name, self.namespace, {"status": change})
+        return self._ask(lambda: work(_content_type=STRATEGIC, **_plain()))
+
     def list_jobs(self, selector: str) -> tuple[list[Resource], str]:
         return self._list(self._jobs.list_namespaced_job, selector)
 
@@ -83,27 +82,36 @@ class Api:
     def watch_pods(self, selector: str, version: str) -> Iterator[Resource]:
         return self._watch(self._core.list_namespaced_pod, selector, version)
 
-    def read_configuration(self, name: str) -> Mapping[str, str]:
-        """Return the data of a ConfigMap."""
-        return self._ask(lambda: self._core.read_namespaced_config_map(name, self.namespace, **_plain())).get("data") or {}
+    def list_warnings(self) -> tuple[list[Resource], str]:
+        """List the events that say what is wrong with Jobs."""
+        return self._list(self._core.list_namespaced_event, fields=JOB_WARNINGS)
 
-    def _list(self, ask: Callable[..., Any], selector: str) -> tuple[list[Resource], str]:
+    def watch_warnings(self, version: str) -> Iterator[Resource]:
+        return self._watch(self._core.list_namespaced_event, version=version, fields=JOB_WARNINGS)
+
+    def read_configuration(self, name: str) -> Resource:
+        """Return a ConfigMap."""
+        return self._ask(lambda: self._core.read_namespaced_config_map(name, self.namespace, **_plain()))
+
+    def _list(self, ask: Callable[..., Any], selector: str = "", fields: str = "") -> tuple[list[Resource], str]:
         found: list[Resource] = []
         more = ""
         while True:
             begin = {"_continue": more} if more else {}
-            page = self._ask(functools.partial(ask, self.namespace, label_selector=selector, limit=PAGE, **begin, **_plain()))
+            which = {"label_selector": selector, "field_selector": fields, "limit": PAGE, **begin}
+            page = self._ask(functools.partial(ask, self.namespace, **which, **_plain()))
             found += page["items"]
             more = page["metadata"].get("continue", "")
             if not more:
                 return found, str(page["metadata"]["resourceVersion"])
 
-    def _watch(self, ask: Callable[..., Any], selector: str, version: str) -> Iterator[Resource]:
+    def _watch(self, ask: Callable[..., Any], selector: str = "", version: str = "", fields: str = "") -> Iterator[Resource]:
         """Yield events until the stream ends. Raises Gone, ClusterUnavailable, ClusterRefused."""
         with _translated():
             stream = ask(
                 self.namespace,
                 label_selector=selector,
+                field_selector=fields,
                 resource_version=version,
                 watch=True,
                 allow_watch_bookmarks=True,
@@ -192,151 +200,3 @@ def connect(namespace: str = "") -> Api:
 def _own_namespace() -> str:
     with open("/var/run/secrets/kubernetes.io/serviceaccount/namespace", encoding="utf-8") as file:
         return file.read().strip()
-
-
-def put_job(api: Api, job: Job, owner: Resource | None = None, policy: Policy | None = None) -> Resource:
-    """Create a Job, or adopt the same one: an earlier try whose reply was lost, or an earlier driver's.
-
-    Raises:
-        Conflict: there is another Job of this name.
-    """
-    metadata = {**job["metadata"], "namespace": api.namespace}
-    metadata["annotations"] = {**metadata.get("annotations", {}), SPEC: records.digest_of(job)}
-    if owner is not None:
-        metadata["ownerReferences"] = [owner]
-
-    def make() -> Resource:
-        try:
-            return api.create_job({**job, "metadata": metadata})
-        except Taken:
-            found = api.read_job(metadata["name"])
-            if found["metadata"].get("annotations", {}).get(SPEC) != metadata["annotations"][SPEC]:
-                raise Conflict(f"There is another Job named {metadata['name']} in the namespace {api.namespace}.") from None
-            return found
-
-    return (policy or Policy(deadline_s=PATIENCE_S)).call(make)
-
-
-class KubernetesLauncher:
-    """Creates Jobs in a namespace and tells what becomes of those of one run.
-
-    `owner` (an ownerReference) is set on each Job, so that deleting the driver's Job deletes them.
-    """
-
-    def __init__(self, api: Api, run: str, owner: Resource | None = None, policy: Policy | None = None) -> None:
-        self._api = api
-        self._owner = owner
-        self._policy = policy or Policy(deadline_s=PATIENCE_S)
-        self._change = threading.Event()
-        self._created: dict[str, Resource] = {}
-        self._deleted: set[str] = set()
-        self._endings: dict[str, tuple[Ending, ...]] = {}
-        jobs = f"{RUN}={run},{STAGE}!={DRIVER}"
-        pods = f"{jobs},{JOB_NAME}"
-        self._jobs = Mirror(lambda: api.list_jobs(jobs), lambda version: api.watch_jobs(jobs, version), self._change.set)
-        self._pods = Mirror(lambda: api.list_pods(pods), lambda version: api.watch_pods(pods, version), self._change.set)
-
-    def create(self, job: Job) -> None:
-        made = put_job(self._api, job, self._owner, self._policy)
-        self._created[made["metadata"]["uid"]] = made
-
-    def observe(self, run: str) -> list[JobStatus]:
-        seen = {job["metadata"]["uid"]: job for job in self._jobs.objects(PATIENCE_S)}
-        for uid in self._created.keys() & seen.keys():
-            del self._created[uid]
-        pods = self._pods.objects(PATIENCE_S)
-        mine = [job for uid, job in {**self._created, **seen}.items() if uid not in self._deleted]
-        return [self._status(job, pods) for job in mine if job["metadata"]["labels"].get(RUN) == run]
-
-    def delete(self, name: str) -> None:
-        with contextlib.suppress(Absent):
-            job = self._policy.call(lambda: self._api.read_job(name))
-            self._policy.call(lambda: self._api.delete_job(name))
-            self._deleted.add(job["metadata"]["uid"])
-            self._created.pop(job["metadata"]["uid"], None)
-
-    def wait(self, timeout_s: float) -> None:
-        self._change.wait(timeout_s)
-        self._change.clear()
-
-    def close(self) -> None:
-        """Stop looking; the Jobs go on."""
-        self._jobs.stop()
-        self._pods.stop()
-
-    def _status(self, job: Resource, pods: list[Resource]) -> JobStatus:
-        status = job.get("status", {})
-        condition, reason = _condition(status)
-        name, uid = job["metadata"]["name"], job["metadata"]["uid"]
-        own = [pod for pod in pods if _is_of(pod, uid)]
-        if condition and uid not in self._endings:
-            # The pods' mirror may lag behind the Jobs'; how the pods ended decides what comes next, so it is asked for.
-            asked, _ = self._policy.call(lambda: self._api.list_pods(f"{JOB_NAME}={name}"))
-            self._endings[uid] = _endings(pod for pod in asked if _is_of(pod, uid))
-        return JobStatus(
-            name=name,
-            labels=job["metadata"]["labels"],
-            condition=condition,
-            reason=reason,
-            active=int(status.get("active", 0)),
-            succeeded=_indexes(status.get("completedIndexes", "")),
-            failed=_indexes(status.get("failedIndexes", "")),
-            endings=self._endings[uid] if condition else _endings(own),
-            waiting="" if condition else _waiting(own),
-        )
-
-
-def _is_of(pod: Resource, uid: str) -> bool:
-    return any(owner["uid"] == uid for owner in pod["metadata"].get("ownerReferences", ()))
-
-
-def _condition(status: Resource) -> tuple[str, str]:
-    for one in status.get("conditions", ()):
-        if one["status"] == "True" and one["type"] in (COMPLETE, FAILED):
-            return one["type"], one.get("reason", "") if one["type"] == FAILED else ""
-    return "", ""
-
-
-def _indexes(text: str) -> frozenset[int]:
-    """Read `0-2,5`."""
-    found: set[int] = set()
-    for first, last in re.findall(r"(\d+)(?:-(\d+))?", text):
-        found |= set(range(int(first), int(last or first) + 1))
-    return frozenset(found)
-
-
-def _endings(pods: Any) -> tuple[Ending, ...]:
-    """Return how the stage containers ended, oldest first; pods that the cluster itself took away do not count."""
-    ended = []
-    for pod in pods:
-        for container in pod.get("status", {}).get("containerStatuses", ()):
-            end = container.get("state", {}).get("terminated")
-            if container["name"] == "stage" and end is not None and not _was_disrupted(pod):
-                index = int(pod["metadata"].get("labels", {}).get(INDEX, 0))
-                ended.append((end.get("finishedAt") or "", Ending(index, int(end["exitCode"]), _words(end.get("message", "")))))
-    return tuple(ending for _, ending in sorted(ended, key=lambda pair: pair[0]))
-
-
-def _was_disrupted(pod: Resource) -> bool:
-    return any(one["type"] == "DisruptionTarget" and one["status"] == "True" for one in pod["status"].get("conditions", ()))
-
-
-def _words(message: str) -> Failure | None:
-    try:
-        return records.decode(message.encode(), Failure, "the pod's last words")
-    except BadInput:
-        return None
-
-
-def _waiting(pods: list[Resource]) -> str:
-    """Say what keeps a pod from starting, if anything does."""
-    for pod in pods:
-        status = pod.get("status", {})
-        for one in status.get("conditions", ()):
-            if (one["type"], one["status"]) == ("PodScheduled", "False"):
-                return f"{one.get('reason', 'not scheduled')}: {one.get('message', '')}"[:MOST_MESSAGE]
-        for container in status.get("containerStatuses", ()):
-            held = container.get("state", {}).get("waiting")
-            if held is not None and held.get("reason") not in ("ContainerCreating", "PodInitializing"):
-                return f"{held.get('reason', 'waiting')}: {held.get('message', '')}"[:MOST_MESSAGE]
-    return ""

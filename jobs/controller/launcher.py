@@ -6,6 +6,7 @@ Both launchers pass one table of exit-code scripts and conditions (tests/contrac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -24,11 +25,30 @@ class Conflict(Permanent):
 
 @dataclass(frozen=True)
 class Ending:
-    """How one process of a Job ended. `words` are its last, if it had any."""
+    """How one process of a Job ended. `words` are its last, if it had any; `evidence` is what others say of its end."""
 
     index: int
     exit_code: int
     words: Failure | None = None
+    evidence: str = ""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What keeps a Job from going on: `cause` in a word, `text` for people, with what would help.
+
+    `held_s` tells how long nothing of the Job has been running because of it; after `patience_s`
+    of that there is no more sense in waiting.
+    """
+
+    cause: str
+    text: str
+    patience_s: float = math.inf
+    held_s: float = 0.0
+
+    @property
+    def is_over_patience(self) -> bool:
+        return self.held_s >= self.patience_s
 
 
 @dataclass(frozen=True)
@@ -37,13 +57,15 @@ class JobStatus:
 
     name: str
     labels: Mapping[str, str]
+    completions: int = 1
+    parallelism: int = 1
     condition: str = ""
     reason: str = ""
     active: int = 0
     succeeded: frozenset[int] = frozenset()
     failed: frozenset[int] = frozenset()
     endings: tuple[Ending, ...] = ()
-    waiting: str = ""
+    trouble: Trouble | None = None
 
     @property
     def retries(self) -> int:
@@ -59,6 +81,9 @@ class Launcher(Protocol):
 
     def observe(self, run: str) -> list[JobStatus]:
         """Return the run's Jobs."""
+
+    def scale(self, name: str, parallelism: int) -> None:
+        """Change how many of a Job's processes run at once."""
 
     def delete(self, name: str) -> None:
         """Stop a Job's processes (SIGTERM, grace, SIGKILL) and forget it."""

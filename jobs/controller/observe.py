@@ -49,7 +49,7 @@ class Observer:
             else:
                 states.append(self._look(StepState(stage, step), refs, jobs))
         repairs = {_repaired(job): job for job in jobs if REPAIRS in job.labels}
-        return Observed(tuple(states), self._cancelled(), repairs)
+        return Observed(tuple(states), self._cancelled(), self._nodes(), repairs)
 
     def manifest(self, step: str, key: str) -> Manifest | None:
         """Return an artifact's manifest if there is one that can be believed."""
@@ -166,6 +166,11 @@ class Observer:
 
     def _cancelled(self) -> bool:
         return exists(self._store, runs.cancel_key(self._run.run))
+
+    def _nodes(self) -> int:
+        """Return how many processes are wished for now."""
+        wish = runs.read_scale(self._store, self._run.run)
+        return wish.nodes if wish is not None else self._run.nodes
 
 
 def _newest(jobs: list[JobStatus], whole: Recipe) -> JobStatus | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from common.progress import duration
 from common.records import Manifest, Pointer, Recipe, Ref, StageRecord, Task
 from common.stage import Stage, Step
 from jobs.controller.launcher import COMPLETE, FAILED, Ending, JobStatus
@@ -43,10 +44,15 @@ class StepState:
 
 @dataclass(frozen=True)
 class Observed:
-    """The whole run as observed. `repairs` are the Jobs that make damaged artifacts again, by (step, mark of the key)."""
+    """The whole run as observed.
+
+    `nodes` are how many processes at once are wished for; `repairs` are the Jobs that make damaged
+    artifacts again, by (step, mark of the key).
+    """
 
     steps: tuple[StepState, ...]
     cancelled: bool = False
+    nodes: int = 1
     repairs: Mapping[tuple[str, str], JobStatus] = field(default_factory=dict)
 
 
@@ -55,6 +61,15 @@ class Launch:
     """Write a plan for the missing tasks and create its Job."""
 
     state: StepState
+    nodes: int
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Let a running Job work with more or fewer processes at once."""
+
+    job: str
+    parallelism: int
 
 
 @dataclass(frozen=True)
@@ -101,7 +116,7 @@ class End:
     failed: StepState | None = None
 
 
-Action = Launch | Seal | Keep | Repair | Forget | Judge | End
+Action = Launch | Scale | Seal | Keep | Repair | Forget | Judge | End
 
 
 def decide(seen: Observed) -> list[Action]:
@@ -128,14 +143,22 @@ def _next(one: StepState, seen: Observed) -> Action | None:
     if one.manifest is not None:
         return Keep(one, one.manifest, cached=one.attempts == 0)
     if one.job is not None and not one.job.condition:
-        return None
+        return _while_it_runs(one, one.job, seen)
     if one.step.fan_out and not one.missing:
         return Seal(one)
     if one.job is not None and one.job.condition == FAILED:
         return _after_failure(one, one.job, seen)
     if one.job is not None and one.job.condition == COMPLETE and one.attempts >= MOST_ATTEMPTS:
         return End("failed", f"{one.step.name} says that it is done, and its artifact is not there.", one)
-    return Launch(one)
+    return Launch(one, seen.nodes)
+
+
+def _while_it_runs(one: StepState, job: JobStatus, seen: Observed) -> Action | None:
+    if job.trouble is not None and job.trouble.is_over_patience:
+        waited = f" Waited {duration(job.trouble.held_s)} for it." if job.trouble.patience_s else ""
+        return End("failed", f"{one.step.name}: {job.trouble.text}{waited}", one)
+    parallelism = min(seen.nodes, job.completions)
+    return Scale(job.name, parallelism) if parallelism != job.parallelism else None
 
 
 def _after_failure(one: StepState, job: JobStatus, seen: Observed) -> Action | None:
@@ -165,13 +188,18 @@ def why(step: str, job: JobStatus) -> str:
     if job.reason == "DeadlineExceeded":
         return f"{step} did not end before its deadline."
     bad = [ending for ending in job.endings if ending.exit_code]
-    spoken = next((ending for ending in reversed(bad) if ending.words), None)
-    if spoken is not None and spoken.words is not None:
-        return f"{step}{_where(spoken, job)}: {spoken.words.message}"
+    told = next((ending for ending in reversed(bad) if ending.words or ending.evidence), None)
+    if told is not None:
+        words = [told.evidence, told.words.message if told.words else "", _help(told)]
+        return f"{step}{_where(told, job)}: {' '.join(filter(None, words))}"
     if not bad:
         return f"{step} failed ({job.reason})."
     last = bad[-1]
     return f"{step}{_where(last, job)} ended with exit code {last.exit_code}{_meaning(last.exit_code)}. `darkroom logs` shows what it said."
+
+
+def _help(ending: Ending) -> str:
+    return "Give its stage more memory: `resources` in the chart's values." if ending.evidence else ""
 
 
 def _where(ending: Ending, job: JobStatus) -> str:
@@ -179,8 +207,6 @@ def _where(ending: Ending, job: JobStatus) -> str:
 
 
 def _meaning(code: int) -> str:
-    if code == 137:
-        return " (killed; perhaps out of memory)"
     return f" (signal {code - 128})" if 128 < code < 160 else ""
 
 

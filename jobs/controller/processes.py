@@ -97,6 +97,7 @@ class _Running:
     job: Job
     spec_hash: str
     deadline: float
+    parallelism: int
     waiting: list[int]
     running: list[_Attempt] = field(default_factory=list)
     failures: dict[int, int] = field(default_factory=lambda: defaultdict(int))
@@ -132,12 +133,20 @@ class ProcessLauncher:
                 raise Conflict(f"There is another Job named {name}.")
             return
         deadline = self._now() + job["spec"].get("activeDeadlineSeconds", 1e12)
-        self._jobs[name] = _Running(job, spec_hash, deadline, waiting=list(range(job["spec"]["completions"])))
+        self._jobs[name] = _Running(
+            job, spec_hash, deadline, job["spec"].get("parallelism", 1), waiting=list(range(job["spec"]["completions"]))
+        )
         self._advance()
 
     def observe(self, run: str) -> list[JobStatus]:
         self._advance()
         return [_status(one) for one in self._jobs.values() if one.job["metadata"]["labels"]["darkroom/run"] == run]
+
+    def scale(self, name: str, parallelism: int) -> None:
+        if name in self._jobs:
+            self._jobs[name].parallelism = parallelism
+            self._slots = max(self._slots, parallelism)
+            self._advance()
 
     def delete(self, name: str) -> None:
         job = self._jobs.pop(name, None)
@@ -217,7 +226,7 @@ class ProcessLauncher:
     def _fill(self, job: _Running) -> None:
         for index in list(job.waiting):
             busy = sum(len(one.running) for one in self._jobs.values())
-            if busy >= self._slots or len(job.running) >= job.spec.get("parallelism", 1):
+            if busy >= self._slots or len(job.running) >= job.parallelism:
                 return
             if self._now() >= job.not_before.get(index, 0):
                 job.waiting.remove(index)
@@ -303,6 +312,8 @@ def _status(one: _Running) -> JobStatus:
     return JobStatus(
         name=one.job["metadata"]["name"],
         labels=one.job["metadata"]["labels"],
+        completions=one.spec["completions"],
+        parallelism=one.parallelism,
         condition=one.condition,
         reason=one.reason,
         active=len(one.running),

@@ -6,36 +6,46 @@ and goes on. The command only submits and watches; ending it ends nothing.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 
+from common import records
 from common.errors import DarkroomError, ExitCode, Refused
-from common.records import Driver, Run
+from common.records import Run, State
 from common.store import Store, open_store
+from jobs import harness
 from jobs.controller import graph, runs, settings, submission
+from jobs.controller.cluster import KubernetesLauncher, put_job
 from jobs.controller.drive import Drive
-from jobs.controller.kubernetes import Api, ClusterRefused, KubernetesLauncher, connect, put_job
+from jobs.controller.kubernetes import Absent, Api, ClusterRefused, connect
+from jobs.controller.launcher import JobStatus
 from jobs.controller.mirror import Resource
 from jobs.controller.observe import Observer
-from jobs.controller.render import driver_name, render_driver
+from jobs.controller.pods import condition
+from jobs.controller.render import RUN, TERMINATION_MESSAGE, driver_name, render_driver
 from jobs.controller.runs import Known
 from jobs.controller.site import SITE_MAP, Site, on_cluster
 from jobs.controller.view import Lines, PlainView, open_view
 
 NODES = 2
 LOOK_EVERY_S = 1.0
+GONE_S = 60.0
+NO_DRIVER_S = 5.0  # a driver's Job that was just asked for, or is being replaced, has this time to appear
+NO_DRIVER = "Its driver's Job is gone or has ended."
 
 
 def read_site(api: Api) -> Site:
     """Read the site's settings from the ConfigMap that the chart makes. Raises Refused."""
     try:
-        data = api.read_configuration(SITE_MAP)
+        found = api.read_configuration(SITE_MAP)
     except ClusterRefused as error:
         raise Refused(
             f"The namespace {api.namespace} has no ConfigMap {SITE_MAP} that can be read ({error}) Install the chart first."
         ) from error
-    return on_cluster(data.get("site.yaml", ""))
+    return on_cluster(found.get("data", {}).get("site.yaml", ""), owner_reference("v1", "ConfigMap", found))
 
 
 def open_site_store(site: Site, environment: Mapping[str, str]) -> Store:
@@ -51,36 +61,62 @@ def submit(api: Api, site: Site, store: Store, dataset: str, source: str, assign
     if settings.source_kind(resolved.values) == "folder":
         raise Refused("Pods cannot read a folder of this machine. Runs on a cluster take `rendered` and `digits` so far.")
     prepared = submission.prepare(store, steps, dataset, resolved)
-    run, new = submission.attach_or_create(store, prepared, nodes or NODES, driver_of)
+    run, new = submission.attach_or_create(store, prepared, nodes or NODES, api.namespace)
     if new:
         start(api, site, store, run)
+    elif not _gets_driver(api, run.run):
+        return resume(store, runs.read(store, run.run))
     return follow(api, store, run)
-
-
-def driver_of(run: str) -> Driver:
-    """Return the driver of a run on a cluster: its Job, whichever pod works for it."""
-    return Driver(host=driver_name(run), pid=0, started="")
 
 
 def start(api: Api, site: Site, store: Store, run: Run) -> None:
     """Create the driver's Job; where that fails, the run ends as failed."""
     try:
-        put_job(api, render_driver(run, site))
+        put_job(api, render_driver(run, site), site.owner)
     except DarkroomError as error:
         runs.end(store, run.run, runs.FAILED, f"The driver's Job could not be created. {error}", writer="submit")
         raise
 
 
+def has_driver(api: Api, run: str) -> bool:
+    """Is there a Job that drives the run, or will as soon as it can?"""
+    try:
+        return condition(api.read_job(driver_name(run))) == ("", "")
+    except Absent:
+        return False
+
+
+def _gets_driver(api: Api, run: str) -> bool:
+    """Is there a driver's Job, now or as soon as whoever submits just now has made it?"""
+    until = time.monotonic() + NO_DRIVER_S
+    while not has_driver(api, run):
+        if time.monotonic() > until:
+            return False
+        time.sleep(LOOK_EVERY_S)
+    return True
+
+
 def follow(api: Api, store: Store, run: Run) -> Known:
-    """Show a run until it has ended."""
+    """Show a run until it has ended, or nobody drives it any more."""
     steps = graph.load()
-    launcher = KubernetesLauncher(api, run.run)
+    launcher = KubernetesLauncher(api, run.run, patience_s=read_site(api).patience_s)
     view = open_view(store, run.run, steps)
     observe = Observer(store, launcher, run, steps)
+    told, driven = "", time.monotonic()
     try:
         while (known := runs.read(store, run.run)).condition == runs.RUNNING:
             view(observe({name: record for name, record in known.records.items() if record.state == runs.DONE}))
-            launcher.wait(LOOK_EVERY_S)
+            driver = launcher.driver()
+            told = _tell(driver, told)
+            if driver is not None and not driver.condition:
+                driven = time.monotonic()
+            if time.monotonic() - driven > NO_DRIVER_S:
+                look(store, known)
+            elif driver is not None and driver.trouble is not None and driver.trouble.is_over_patience:
+                runs.end(store, run.run, runs.FAILED, f"driver: {driver.trouble.text}", writer="submit")
+                api.delete_job(driver.name)
+            else:
+                launcher.wait(LOOK_EVERY_S)
     except KeyboardInterrupt:
         print(f"\nThe run goes on. `darkroom status {run.run}` tells how it is, `darkroom cancel {run.run}` ends it.", file=sys.stderr)
     finally:
@@ -89,12 +125,77 @@ def follow(api: Api, store: Store, run: Run) -> Known:
     return runs.read(store, run.run)
 
 
+def _tell(driver: JobStatus | None, told: str) -> str:
+    """Say once what keeps the driver from starting; returns what was said last."""
+    text = driver.trouble.text if driver is not None and driver.trouble is not None else ""
+    if text and text != told:
+        print(f"driver     waits: {text}", file=sys.stderr, flush=True)
+    return text or told
+
+
+def look(store: Store, known: Known) -> Known:
+    """Return a run as it is: one that is called running and has no driver's Job is interrupted.
+
+    Where the cluster cannot be asked, its state is believed.
+    """
+    if known.condition != runs.RUNNING or not known.run.namespace:
+        return known
+    with contextlib.suppress(DarkroomError):
+        if not has_driver(connect(known.run.namespace), known.run.run):
+            runs.orphan(store, known.run.run, NO_DRIVER)
+    return runs.read(store, known.run.run)
+
+
+def driver_trouble(known: Known) -> str:
+    """Say what keeps a run's driver from starting, "" where nothing does or the cluster cannot be asked."""
+    if known.condition != runs.RUNNING or not known.run.namespace:
+        return ""
+    with contextlib.suppress(DarkroomError):
+        launcher = KubernetesLauncher(connect(known.run.namespace), known.run.run)
+        try:
+            driver = launcher.driver()
+        finally:
+            launcher.close()
+        return driver.trouble.text if driver is not None and driver.trouble is not None else ""
+    return ""
+
+
+def resume(store: Store, known: Known) -> Known:
+    """Give an interrupted run a driver again, and watch it."""
+    api, run = connect(known.run.namespace), known.run
+    site = read_site(api)
+    clear(api, run.run)
+    place = runs.state_key(run.run)
+    started = known.state.started if known.state is not None else runs.now_text()
+    state = State(state=runs.RUNNING, driver=submission.job_as_driver(run.run), started=started, writer="resume")
+    store.put(place, records.encode(state))
+    start(api, site, store, run)
+    return follow(api, store, run)
+
+
+def clear(api: Api, run: str) -> None:
+    """Delete all Jobs of a run and wait until they are gone. Raises Refused where they stay."""
+    selector, until = f"{RUN}={run}", time.monotonic() + GONE_S
+    while found := api.list_jobs(selector)[0]:
+        if time.monotonic() > until:
+            raise Refused(f"Jobs of {run} do not go away: {', '.join(job['metadata']['name'] for job in found)}. See their finalizers.")
+        for job in found:
+            with contextlib.suppress(Absent):
+                api.delete_job(job["metadata"]["name"])
+        time.sleep(LOOK_EVERY_S)
+
+
 def drive(store: Store, name: str, environment: Mapping[str, str] = os.environ) -> int:
     """Be a run's driver, in the pod of its Job; return the exit code: a run that failed is a driver that did its work."""
     try:
         _drive(store, name, environment)
     except DarkroomError as error:
         print(error, flush=True)
+        harness.leave_last_words(error, TERMINATION_MESSAGE)
+        if error.exit_code == ExitCode.FINAL:
+            with contextlib.suppress(DarkroomError):
+                runs.end(store, name, runs.FAILED, str(error), writer="driver")
+            give_up(connect(), environment[runs.DRIVER])
         return error.exit_code
     return ExitCode.DONE
 
@@ -104,16 +205,23 @@ def _drive(store: Store, name: str, environment: Mapping[str, str]) -> None:
     if known.condition not in (runs.RUNNING, runs.INTERRUPTED):
         return  # an earlier pod came so far
     api, run, steps = connect(), known.run, graph.load()
-    owner = owner_reference(api.read_job(environment[runs.DRIVER]))
-    launcher = KubernetesLauncher(api, name, owner)
+    owner = owner_reference("batch/v1", "Job", api.read_job(environment[runs.DRIVER]))
+    site = read_site(api)
+    launcher = KubernetesLauncher(api, name, owner, site.patience_s)
     view = PlainView(Lines(store, name, steps), sys.stdout)
     try:
-        Drive(store, launcher, run, read_site(api), steps, watch=view)()
+        Drive(store, launcher, run, site, steps, watch=view)()
     finally:
         view.close()
         launcher.close()
 
 
-def owner_reference(job: Resource) -> Resource:
-    """Return what makes a Job the owner of others: they go when it does."""
-    return {"apiVersion": "batch/v1", "kind": "Job", "name": job["metadata"]["name"], "uid": job["metadata"]["uid"]}
+def give_up(api: Api, job: str) -> None:
+    """Let a driver's Job end with the pod that says so, though it has restarts left."""
+    with contextlib.suppress(DarkroomError):  # then it is started again, and says it again
+        api.patch_job(job, {"spec": {"backoffLimit": 0}})
+
+
+def owner_reference(version: str, kind: str, resource: Resource) -> Resource:
+    """Return what makes an object the owner of others: they go when it does."""
+    return {"apiVersion": version, "kind": kind, "name": resource["metadata"]["name"], "uid": resource["metadata"]["uid"]}

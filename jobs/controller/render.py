@@ -25,6 +25,7 @@ GRACE_S = 30
 TERMINATION_MESSAGE = "/dev/termination-log"  # Kubernetes' default; the process launcher names a file of its own
 NAME_LENGTH = 63 - len("-99999")  # of a Job: its pods are named by it and their index, and that must be a DNS label
 DRIVER, DRIVER_NEEDS, DRIVER_SCRATCH, DRIVER_RESTARTS = "driver", {"cpu": "250m", "memory": "512Mi"}, "1Gi", 100
+DRIVER_STAYS_S = 24 * 3600  # for its log; what the run says of itself is in the store
 
 
 def render(stage: Stage, plan: Plan, plan_key: str, nodes: int, site: Site) -> dict[str, Any]:
@@ -53,13 +54,17 @@ def render(stage: Stage, plan: Plan, plan_key: str, nodes: int, site: Site) -> d
             "podReplacementPolicy": "Failed",
             "activeDeadlineSeconds": stage.deadline_s,
             "podFailurePolicy": {"rules": failure_rules(shards=bool(plan.fan_out))},
-            "template": {"metadata": {"labels": labels}, "spec": _pod(stage, plan_key, min(nodes, len(plan.tasks)), site)},
+            "template": {"metadata": {"labels": labels}, "spec": _pod(stage, plan, plan_key, min(nodes, len(plan.tasks)), site)},
         },
     }
 
 
 def render_driver(run: Run, site: Site) -> dict[str, Any]:
-    """Return the Job of a run's driver. It holds the only token, and is started again until the run has ended."""
+    """Return the Job of a run's driver. It holds the only token, and is started again until the run has ended.
+
+    There is no podFailurePolicy: with one, a driver on a lost node would never be replaced, because nobody
+    would say of its pod that it has failed (docs/decisions/0016).
+    """
     assert site.cluster is not None  # noqa: S101 - there are drivers on clusters only
     cluster = site.cluster
     labels = {"app.kubernetes.io/managed-by": "darkroom", RUN: run.run, STAGE: DRIVER}
@@ -75,8 +80,8 @@ def render_driver(run: Run, site: Site) -> dict[str, Any]:
         "metadata": {"name": name, "labels": labels},
         "spec": {
             "backoffLimit": DRIVER_RESTARTS,
-            "podReplacementPolicy": "Failed",
-            "podFailurePolicy": {"rules": failure_rules(shards=False)},
+            "ttlSecondsAfterFinished": DRIVER_STAYS_S,
+            "podReplacementPolicy": "TerminatingOrFailed",
             "template": {"metadata": {"labels": labels}, "spec": pod},
         },
     }
@@ -120,7 +125,7 @@ def failure_rules(*, shards: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _pod(stage: Stage, plan_key: str, processes: int, site: Site) -> dict[str, Any]:
+def _pod(stage: Stage, plan: Plan, plan_key: str, processes: int, site: Site) -> dict[str, Any]:
     limits = {"cpu": stage.resources.cpu, "memory": stage.resources.memory}
     environment = _environment(site, site.threads(stage, processes))
     needs = {"requests": limits, "limits": limits}
@@ -128,7 +133,7 @@ def _pod(stage: Stage, plan_key: str, processes: int, site: Site) -> dict[str, A
     pod = {**_confined(container, stage.resources.scratch), "automountServiceAccountToken": False}
     if site.cluster is not None:
         _place(pod, stage.name, site.cluster)
-        if site.cluster.topologySpread and processes > 1:
+        if site.cluster.topologySpread and len(plan.tasks) > 1:
             spread = {"matchLabels": {STAGE: stage.name}}
             pod["topologySpreadConstraints"] = [
                 {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": spread}

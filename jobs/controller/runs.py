@@ -7,13 +7,15 @@ import os
 import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
+import msgspec
+
 from common import records
-from common.errors import BadInput, NotFound, UnknownRun, did_you_mean
-from common.records import Cancel, Driver, Run, StageRecord, State
+from common.errors import BadInput, NotFound, PreconditionFailed, UnknownRun, did_you_mean
+from common.records import Cancel, Driver, Held, Run, Scale, StageRecord, State, Waiting
 from common.store import IfMatch, Store
 from jobs.controller.alive import alive, process_start
 
@@ -35,6 +37,14 @@ def cancel_key(run: str) -> str:
     return f"runs/{run}/cancel.json"
 
 
+def scale_key(run: str) -> str:
+    return f"runs/{run}/scale.json"
+
+
+def waiting_key(run: str) -> str:
+    return f"runs/{run}/waiting.json"
+
+
 def record_key(run: str, step: str) -> str:
     return f"runs/{run}/stages/{step.replace('/', '.')}.json"
 
@@ -52,6 +62,7 @@ class Known:
     state: State | None
     records: Mapping[str, StageRecord]
     cancel: Cancel | None
+    waiting: Mapping[str, Held] = field(default_factory=dict)
 
     @property
     def condition(self) -> str:
@@ -88,7 +99,9 @@ def read(store: Store, run: str) -> Known:
     """
     try:
         request = records.decode(store.get(run_key(run)).data, Run, f"{store.url}/{run_key(run)}")
-        return Known(request, read_state(store, run), read_records(store, run), _read_optional(store, cancel_key(run), Cancel))
+        state, cancel = read_state(store, run), _read_optional(store, cancel_key(run), Cancel)
+        waiting = read_waiting(store, run) if state is not None and state.state == RUNNING else {}
+        return Known(request, state, read_records(store, run), cancel, waiting)
     except NotFound:
         known = [name for _, name in names(store)]
         raise UnknownRun(f"There is no run {run!r} in {store.url}.{did_you_mean(run, known)} `darkroom runs` lists them.") from None
@@ -112,8 +125,33 @@ def end(store: Store, run: str, word: str, reason: str, writer: str) -> None:
     store.put(place, records.encode(ended), IfMatch(etag) if etag else "create")
 
 
+def orphan(store: Store, run: str, reason: str) -> None:
+    """Write down that a run has no driver any more, and is not over: it is interrupted."""
+    with contextlib.suppress(PreconditionFailed, NotFound):  # somebody knows better meanwhile
+        place = state_key(run)
+        held = store.get(place)
+        state = records.decode(held.data, State, f"{store.url}/{place}")
+        if state.state == RUNNING:
+            store.put(place, records.encode(msgspec.structs.replace(state, driver=None, reason=reason, writer="look")), IfMatch(held.etag))
+
+
 def read_state(store: Store, run: str) -> State | None:
     return _read_optional(store, state_key(run), State)
+
+
+def read_scale(store: Store, run: str) -> Scale | None:
+    """Return the wish for another width, if there is one that can be read."""
+    with contextlib.suppress(BadInput):
+        return _read_optional(store, scale_key(run), Scale)
+    return None
+
+
+def read_waiting(store: Store, run: str) -> Mapping[str, Held]:
+    """Return what the run's steps wait for, by step; a courtesy of its driver."""
+    with contextlib.suppress(BadInput):
+        found = _read_optional(store, waiting_key(run), Waiting)
+        return found.steps if found is not None else {}
+    return {}
 
 
 def read_records(store: Store, run: str) -> dict[str, StageRecord]:

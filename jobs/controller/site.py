@@ -34,7 +34,8 @@ class Cluster(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`site.yaml` in the ConfigMap `darkroom-site`, which the chart makes.
 
     `secret` names the Secret with the store's credentials; `images` and `serviceAccounts` are by
-    stage, `resources` by stage too, as Kubernetes writes requests and limits.
+    stage, `resources` by stage too, as Kubernetes writes requests and limits; `patience` in seconds
+    by cause of trouble (jobs/controller/diagnose.py).
     """
 
     store: str
@@ -50,6 +51,7 @@ class Cluster(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     queue: str = ""
     topologySpread: bool = False  # noqa: N815
     resources: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    patience: dict[str, float] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,14 @@ class Site:
 
     `environment` is given to each of them. `cores` are shared out among a Job's processes on
     one machine; nought means that a pod's own CPU limit counts. `cluster` is None on one machine.
+    `owner` is the reference to what a driver's Job belongs to: it goes when that goes.
     """
 
     command: tuple[str, ...] = ("python3", "-m", "jobs")
     environment: Mapping[str, str] = field(default_factory=dict)
     cores: int = 0
     cluster: Cluster | None = None
+    owner: Mapping[str, Any] | None = None
 
     def threads(self, stage: Stage, processes: int) -> int:
         """Return how many threads each of so many processes of a stage may use."""
@@ -72,6 +76,10 @@ class Site:
         own = self.cluster.resources.get(stage.name, {}) if self.cluster else {}
         limit = {**own.get("requests", {}), **own.get("limits", {})}.get("cpu", stage.resources.cpu)
         return max(1, math.floor(_cores_of(str(limit))))
+
+    @property
+    def patience_s(self) -> Mapping[str, float]:
+        return self.cluster.patience if self.cluster else {}
 
     def image(self, stage: str) -> str:
         named = self.cluster.images.get(stage) if self.cluster else None
@@ -93,7 +101,7 @@ def _cores_of(quantity: str) -> float:
     return float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
 
 
-def on_cluster(text: str) -> Site:
+def on_cluster(text: str, owner: Mapping[str, Any] | None = None) -> Site:
     """Return the site that a `site.yaml` describes.
 
     Raises:
@@ -104,7 +112,7 @@ def on_cluster(text: str) -> Site:
     except (msgspec.MsgspecError, RecursionError) as error:
         raise BadParameters(f"site.yaml of the ConfigMap darkroom-site cannot be used: {error}. Install or upgrade the chart.") from error
     endpoint = {"DARKROOM_S3_ENDPOINT": cluster.endpoint} if cluster.endpoint else {}
-    return Site(environment={"DARKROOM_STORE": cluster.store, **endpoint}, cluster=cluster)
+    return Site(environment={"DARKROOM_STORE": cluster.store, **endpoint}, cluster=cluster, owner=owner)
 
 
 def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -25,6 +24,7 @@ from common.store import IfMatch, Store
 from jobs import __version__
 from jobs.controller import preflight, runs, settings, snapshots
 from jobs.controller.graph import Graph
+from jobs.controller.render import driver_name
 
 SLUG_LENGTH = 24
 
@@ -61,13 +61,6 @@ class Prepared:
     previous: Ref | None
     number: int
     passed_over: int = 0
-
-
-DriverOf = Callable[[str], Driver]
-
-
-def _this_process(_: str) -> Driver:
-    return runs.me()
 
 
 def prepare(store: Store, steps: Graph, dataset: str, resolved: Resolved, progress: Reporter = silent) -> Prepared:
@@ -112,8 +105,11 @@ def frozen_refs(prepared: Prepared) -> dict[str, Ref | None]:
     }
 
 
-def create(store: Store, prepared: Prepared, nodes: int, driver_of: DriverOf = _this_process) -> Run:
-    """Write the frozen inputs, run.json, its driver, and the run's entry in its dataset's list."""
+def create(store: Store, prepared: Prepared, nodes: int, namespace: str = "") -> Run:
+    """Write the frozen inputs, run.json, its driver, and the run's entry in its dataset's list.
+
+    The driver is this process, or a Job in a namespace.
+    """
     for one in (prepared.listing, prepared.edits):
         if one is not None:
             _freeze(store, one)
@@ -129,12 +125,19 @@ def create(store: Store, prepared: Prepared, nodes: int, driver_of: DriverOf = _
         observation=prepared.observation,
         code=prepared.code,
         nodes=nodes,
+        namespace=namespace,
     )
     store.put(runs.run_key(run.run), records.encode(run), "create")
-    state = State(state=runs.RUNNING, driver=driver_of(run.run), started=run.created, writer=secrets.token_hex(8))
+    driver = job_as_driver(run.run) if namespace else runs.me()
+    state = State(state=runs.RUNNING, driver=driver, started=run.created, writer=secrets.token_hex(8))
     store.put(runs.state_key(run.run), records.encode(state), "create")
     store.put(runs.index_key(run.dataset, run.run), run.created.encode())
     return run
+
+
+def job_as_driver(run: str) -> Driver:
+    """Return the driver of a run on a cluster: its Job, whichever pod works for it."""
+    return Driver(host=driver_name(run), pid=0, started="")
 
 
 def request_digest(prepared: Prepared) -> str:
@@ -149,7 +152,7 @@ def request_digest(prepared: Prepared) -> str:
     )
 
 
-def attach_or_create(store: Store, prepared: Prepared, nodes: int, driver_of: DriverOf = _this_process) -> tuple[Run, bool]:
+def attach_or_create(store: Store, prepared: Prepared, nodes: int, namespace: str = "") -> tuple[Run, bool]:
     """Return the live run that answers this request already, or a new one; True where it is new.
 
     The request's own document decides between two submits at once: one of them writes it.
@@ -163,7 +166,7 @@ def attach_or_create(store: Store, prepared: Prepared, nodes: int, driver_of: Dr
             found = runs.read(store, records.decode(held.data, Request, f"{store.url}/{place}").run)
             if found.condition == runs.RUNNING:
                 return found.run, False
-        run = create(store, prepared, nodes, driver_of)
+        run = create(store, prepared, nodes, namespace)
         answer = records.encode(Request(run=run.run, writer=secrets.token_hex(8)))
         try:
             store.put(place, answer, IfMatch(etag) if etag else "create")

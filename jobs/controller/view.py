@@ -68,7 +68,7 @@ class Lines:
             return StageLine(name, "done", f"{items} in {duration(seconds)}{speed}")
         working = next((state for state in states if state.job is not None and not state.job.condition and state.record is None), None)
         if working is not None:
-            held = f" ({working.job.waiting})" if working.job is not None and working.job.waiting else ""
+            held = f" ({working.job.trouble.text})" if working.job is not None and working.job.trouble is not None else ""
             return StageLine(name, "running", f"{working.step.summary}: {self._progress(working)}{held}")
         waiting = next(state for state in states if state.record is None)
         return StageLine(name, "running" if found else "waiting", "" if waiting.recipe else _waits_for(waiting))

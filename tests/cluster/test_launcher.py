@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from common.store import Store
-from jobs.controller.kubernetes import Api, KubernetesLauncher, put_job
+from jobs.controller.cluster import KubernetesLauncher, put_job
+from jobs.controller.kubernetes import Api
 from jobs.controller.launcher import Conflict
 from tests.cluster.cluster import Cluster
 from tests.cluster.kubernetes import Kubernetes

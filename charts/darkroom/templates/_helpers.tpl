@@ -55,7 +55,7 @@ labels:
   "driverServiceAccount" "darkroom-driver"
   "topologySpread" .Values.topologySpread
 -}}
-{{- range $name := list "endpoint" "secret" "nodeSelector" "tolerations" "queue" "resources" -}}
+{{- range $name := list "endpoint" "secret" "nodeSelector" "tolerations" "queue" "resources" "patience" -}}
 {{- with get $root.Values $name -}}
 {{- $_ := set $site $name . -}}
 {{- end -}}

@@ -228,6 +228,7 @@ def test_the_driver_may_do_this_and_nothing_else() -> None:
 def test_a_submitter_may_do_this_and_nothing_else() -> None:
     assert granted("darkroom-submitter") == {
         *(("batch", "jobs", "", verb) for verb in ("create", "get", "list", "watch", "delete")),
+        *(("", "events", "", verb) for verb in ("list", "watch")),
         *(("batch", "cronjobs", "", verb) for verb in ("create", "get", "patch", "delete", "list")),
         *(("", "pods", "", verb) for verb in ("get", "list", "watch")),
         ("", "pods/log", "", "get"),

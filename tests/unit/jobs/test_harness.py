@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -148,13 +149,14 @@ def test_the_log_survives_a_worker_that_is_killed(tmp_path: Path) -> None:
         f"harness.subprocess.Popen = lambda words, **more: real([words[0], {str(tmp_path / 'wait.py')!r}, *words[3:]], **more)\n"
         "sys.exit(harness.main(sys.argv[1:]))\n"
     )
-    overseer = subprocess.Popen(
-        [sys.executable, "-c", parent, "refine", "--plan", key], env=command.environment(tmp_path / "store"), stdout=subprocess.DEVNULL
-    )
+    environment = {**command.environment(tmp_path / "store"), harness.LAST_WORDS: str(tmp_path / "words")}
+    overseer = subprocess.Popen([sys.executable, "-c", parent, "refine", "--plan", key], env=environment, stdout=subprocess.DEVNULL)
     worker = _pid_in(tmp_path / "worker")
     os.kill(worker, signal.SIGKILL)
     assert overseer.wait(timeout=60) == 137
     assert log.read(store, "r", "refine") == [(0, b"last line before the end\n")]
+    words = records.decode((tmp_path / "words").read_bytes(), Failure, "words")
+    assert re.fullmatch(r"The worker was ended by SIGKILL; its memory had peaked at \d+ MiB\.", words.message)
 
 
 def _pid_in(path: Path) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from common import artifact, edits, records
@@ -17,6 +19,8 @@ from common.store.memory import MemoryStore
 from jobs.controller import pointer, runs
 from jobs.controller.drive import Drive
 from jobs.controller.inprocess import spawn_in
+from jobs.controller.launcher import JobStatus, Trouble
+from jobs.controller.plan import Observed
 from jobs.controller.processes import Process, ProcessLauncher
 from jobs.controller.runs import Known
 from jobs.controller.site import Site
@@ -285,6 +289,83 @@ def test_a_driver_whose_run_was_taken_over_stops(memory: MemoryStore, folder: Pa
     with pytest.raises(Superseded):
         whole.drive(FaultyStore(memory, script), run, spawn_in(memory))
     assert taken
+
+
+def test_a_driver_that_was_given_up_for_lost_does_nothing_more(memory: MemoryStore, folder: Path) -> None:
+    """Its node came back: another drives the run, and may have come anywhere."""
+    run = whole.request(memory, folder)
+    launched: list[str] = []
+
+    def spawn(command: list[str], environment: Mapping[str, str]) -> Process:
+        launched.append(command[command.index("--plan") - 1])
+        if launched[-1] == "train":
+            runs.orphan(memory, run.run, "its driver is gone")
+        return spawn_in(memory)(command, environment)
+
+    with pytest.raises(Superseded):
+        whole.drive(memory, run, spawn)
+    assert launched[-1] == "train"
+    known = runs.read(memory, run.run)
+    assert known.condition == runs.INTERRUPTED
+    assert "train" not in known.records
+
+
+class Held(ProcessLauncher):
+    """A launcher whose featurize Job waits for room while a wish for more processes comes in."""
+
+    looks = 0
+
+    def observe(self, run: str) -> list[JobStatus]:
+        found = super().observe(run)
+        one = next((status for status in found if status.labels["darkroom/stage"] == "featurize" and not status.condition), None)
+        return [self.change(status) if status is one else status for status in found]
+
+    def change(self, status: JobStatus) -> JobStatus:
+        self.looks += 1
+        return dataclasses.replace(status, trouble=Trouble("room", "No node has room.")) if self.looks < 3 else status
+
+
+def test_what_a_step_waits_for_can_be_read_while_it_waits(memory: MemoryStore, folder: Path) -> None:
+    run = whole.request(memory, folder, nodes=1)
+    launcher = Held(1, lambda *_: NeverEnding())
+    told: list[Known] = []
+
+    def watch(_: Observed) -> None:
+        told.append(runs.read(memory, run.run))
+        if len(told) > 60:
+            memory.put(runs.cancel_key(run.run), records.encode(Cancel(asked="", by="test")))
+
+    whole.drive(memory, run)  # everything before featurize is found
+    for step in ("featurize", "train", "evaluate", "gate"):
+        memory.delete(runs.record_key(run.run, step))
+    for found in list(memory.list("artifacts/featurize")):
+        memory.delete(found.key)
+    state = runs.read_state(memory, run.run)
+    assert state is not None
+    memory.put(runs.state_key(run.run), records.encode(msgspec.structs.replace(state, state=runs.RUNNING, driver=None)))
+    Drive(memory, launcher, run, Site(), watch=watch, now=lambda: 0.0)()
+    launcher.close()
+    waiting = [known.waiting["featurize"] for known in told if known.waiting]
+    assert {(held.cause, held.text) for held in waiting} == {("room", "No node has room.")}
+    assert not runs.read(memory, run.run).waiting
+    assert not list(memory.list(runs.waiting_key(run.run)))
+
+
+class NeverEnding:
+    """A process that ends when it is told to."""
+
+    code: int | None = None
+
+    def poll(self) -> int | None:
+        return self.code
+
+    def terminate(self) -> None:
+        self.code = 143
+
+    kill = terminate
+
+    def wait(self) -> int:
+        return self.code or 0
 
 
 def test_a_run_whose_driver_lives_elsewhere_is_not_driven_twice(memory: MemoryStore, folder: Path) -> None:

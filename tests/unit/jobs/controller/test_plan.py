@@ -8,8 +8,23 @@ import pytest
 
 from common.records import Failure, Manifest, Pointer, Recipe, Ref, StageRecord, Task
 from common.stage import Input, Stage, Step
-from jobs.controller.launcher import Ending, JobStatus
-from jobs.controller.plan import MOST_ATTEMPTS, End, Forget, Judge, Keep, Launch, Observed, Repair, Seal, StepState, decide, judge, why
+from jobs.controller.launcher import Ending, JobStatus, Trouble
+from jobs.controller.plan import (
+    MOST_ATTEMPTS,
+    End,
+    Forget,
+    Judge,
+    Keep,
+    Launch,
+    Observed,
+    Repair,
+    Scale,
+    Seal,
+    StepState,
+    decide,
+    judge,
+    why,
+)
 from jobs.controller.render import mark
 
 SINGLE = Step("one", "does one thing")
@@ -30,7 +45,7 @@ def state(step: Step = SINGLE, **changed: object) -> StepState:
 
 
 def job(condition: str = "", reason: str = "", *endings: Ending) -> JobStatus:
-    return JobStatus("j", {}, condition, reason, endings=endings)
+    return JobStatus("j", {}, condition=condition, reason=reason, endings=endings)
 
 
 def record(step: str = "one") -> StageRecord:
@@ -47,7 +62,7 @@ def test_a_step_without_its_inputs_waits() -> None:
 
 def test_a_step_whose_artifact_is_missing_is_launched() -> None:
     one = state()
-    assert decide(Observed((one,))) == [Launch(one)]
+    assert decide(Observed((one,))) == [Launch(one, nodes=1)]
 
 
 def test_a_step_whose_artifact_is_there_is_kept_and_was_cached_if_this_run_made_no_plan() -> None:
@@ -112,18 +127,39 @@ def test_a_cache_hit_that_is_not_whole_is_repaired_before_it_is_believed() -> No
 
 def test_a_job_that_says_it_is_done_without_an_artifact_is_not_believed_for_ever() -> None:
     one = state(job=job("Complete"), attempts=1)
-    assert decide(Observed((one,))) == [Launch(one)]
+    assert decide(Observed((one,))) == [Launch(one, nodes=1)]
     (action,) = decide(Observed((dataclasses.replace(one, attempts=MOST_ATTEMPTS),)))
     assert isinstance(action, End)
+
+
+def test_trouble_ends_a_run_only_when_its_patience_is_over() -> None:
+    trouble = Trouble("image", "There is no image i:1.", patience_s=90, held_s=89)
+    assert decide(Observed((state(job=dataclasses.replace(job(), trouble=trouble)),))) == []
+    over = dataclasses.replace(job(), trouble=dataclasses.replace(trouble, held_s=90))
+    (action,) = decide(Observed((state(job=over),)))
+    assert isinstance(action, End)
+    assert action.reason == "one: There is no image i:1. Waited 1 min 30 s for it."
+
+
+def test_a_running_job_follows_the_wish_for_another_width() -> None:
+    wide = dataclasses.replace(job(), completions=6, parallelism=2)
+    assert decide(Observed((state(job=wide),), nodes=2)) == []
+    assert decide(Observed((state(job=wide),), nodes=4)) == [Scale("j", 4)]
+    assert decide(Observed((state(job=wide),), nodes=8)) == [Scale("j", 6)]
+    assert decide(Observed((state(job=job("Complete"), manifest=manifest()),), nodes=8)) != [Scale("j", 1)]
 
 
 @pytest.mark.parametrize(
     ("status", "text"),
     [
         (job("Failed", "DeadlineExceeded"), "did not end before its deadline"),
-        (job("Failed", "X", Ending(0, 137)), "exit code 137 (killed; perhaps out of memory)"),
+        (job("Failed", "X", Ending(0, 137)), "exit code 137 (signal 9)"),
         (job("Failed", "X", Ending(0, 139)), "exit code 139 (signal 11)"),
         (job("Failed", "X", Ending(0, 10), Ending(0, 10, Failure(error="E", message="no room left", exit_code=10))), "one: no room left"),
+        (
+            job("Failed", "X", Ending(0, 137, Failure(error="Killed", message="It had 61 MiB.", exit_code=10), "OOMKilled at 64Mi.")),
+            "one: OOMKilled at 64Mi. It had 61 MiB. Give its stage more memory",
+        ),
         (job("Failed", "PodFailurePolicy"), "failed (PodFailurePolicy)"),
         (
             dataclasses.replace(job("Failed", "FailedIndexes", Ending(2, 20)), succeeded=frozenset({0, 1}), failed=frozenset({2})),

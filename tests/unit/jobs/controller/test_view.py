@@ -12,7 +12,7 @@ from common import records
 from common.records import Progress, Recipe, StageRecord, Task
 from common.store.memory import MemoryStore
 from jobs.controller import graph
-from jobs.controller.launcher import JobStatus
+from jobs.controller.launcher import JobStatus, Trouble
 from jobs.controller.plan import Observed, StepState
 from jobs.controller.view import Lines, LiveView, PlainView, open_view
 
@@ -48,10 +48,10 @@ def test_a_stage_says_what_it_waits_for(memory: MemoryStore) -> None:
 def test_a_stage_whose_pods_cannot_start_says_why(memory: MemoryStore) -> None:
     observed = seen("featurize")
     steps = [
-        dataclasses.replace(one, job=dataclasses.replace(one.job, waiting="Unschedulable: no room")) if one.job else one
+        dataclasses.replace(one, job=dataclasses.replace(one.job, trouble=Trouble("room", "no node has room"))) if one.job else one
         for one in observed.steps
     ]
-    assert line(Lines(memory, "r", STEPS), Observed(tuple(steps)), "featurize")[1].endswith("(Unschedulable: no room)")
+    assert line(Lines(memory, "r", STEPS), Observed(tuple(steps)), "featurize")[1].endswith("(no node has room)")
 
 
 def test_a_finished_stage_says_how_much_and_how_fast(memory: MemoryStore) -> None:
