@@ -47,12 +47,16 @@ cluster-down: $(VENV)/.develops ## Take it down and check that nothing is left
 	@$(BIN)/python -m tests.cluster down
 
 # The tests' own cluster, which needs images that no registry is asked for, unless KUBECONFIG names another.
-.PHONY: e2e
-e2e: BASE_IMAGE ?= $(if $(KUBECONFIG),,debian)
+# ARGS may name files: then those run instead of all.
+.PHONY: e2e e2e-full
+e2e e2e-full: BASE_IMAGE ?= $(if $(KUBECONFIG),,debian)
+e2e: CHOSEN := -m "not full"
 e2e: $(VENV)/.develops ## Run the tests on a real Kubernetes: KUBECONFIG's, or our own (root)
+e2e-full: $(VENV)/.develops ## The same with the long ones
+e2e e2e-full:
 	@$(if $(KUBECONFIG),,tools/debian-packages)
 	@$(MAKE) --no-print-directory images BASE_IMAGE=$(BASE_IMAGE)
-	@$(BIN)/python -m pytest tests/cluster $(ARGS)
+	@$(BIN)/python -m pytest $(CHOSEN) $(if $(findstring tests/cluster/,$(ARGS)),,tests/cluster) $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.develops ## Check style, types, floors and locks

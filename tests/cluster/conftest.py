@@ -2,66 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-import subprocess
-import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from common.store import Store, open_store
-from images import build
 from jobs.controller.kubernetes import Api, connect
-from tests.cluster import cluster, remains
-from tests.cluster.kubernetes import RESTRICTED, Kubernetes
-from tests.support.servers import OUR_ENVIRONMENT, ROOT
+from tests.cluster import cluster
+from tests.cluster.installed import Installed, a_namespace, at_hand, install
+from tests.cluster.kubernetes import Kubernetes
 
 
 @pytest.fixture(scope="session")
 def kubernetes() -> Iterator[Kubernetes]:
     """A person's own cluster has our images from where that person put them; ours gets them here."""
-    if OUR_ENVIRONMENT.get("KUBECONFIG"):
-        yield Kubernetes(OUR_ENVIRONMENT, is_ours=False)
-        return
-    ours = cluster.find()
-    ours.check_owner()
-    was_up = ours.ready()
-    before = remains.machine()
-    images = [entry["image"] for name, entry in json.loads(build.RECORD.read_text()).items() if name in build.rooms()]
-    try:
-        _by_hand("up")
-        _by_hand("load", *images)
-        yield Kubernetes({**OUR_ENVIRONMENT, **ours.environment}, is_ours=True)
-    finally:
-        if not was_up:
-            _by_hand("down")  # which looks for what it knows of
-            left = {kind: now - before[kind] for kind, now in remains.machine().items() if now - before[kind]}
-            assert not left, f"the cluster left on this machine: {left}"
-
-
-def _by_hand(*words: str) -> None:
-    """Start things from a process of their own, which ends: so they are not children of these tests."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.cluster", *words],
-        cwd=ROOT,
-        env=OUR_ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    with at_hand() as found:
+        yield found
 
 
 @pytest.fixture
 def namespace(kubernetes: Kubernetes) -> Iterator[str]:
     """A namespace of the test's own that enforces Pod Security "restricted"."""
-    name = f"darkroom-test-{secrets.token_hex(4)}"
-    made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}}
-    kubernetes.kubectl("create", "--filename=-", given=made)
-    yield name
-    kubernetes.kubectl("delete", "namespace", name, "--wait=false")
+    with a_namespace(kubernetes) as name:
+        yield name
 
 
 @pytest.fixture
@@ -86,3 +51,9 @@ def ours(kubernetes: Kubernetes) -> cluster.Cluster:
     if not kubernetes.is_ours:
         pytest.skip("a person's own cluster is not ours to break")
     return cluster.find()
+
+
+@pytest.fixture
+def installed(kubernetes: Kubernetes, ours: cluster.Cluster, namespace: str, store: Store, tmp_path: Path) -> Installed:
+    """Darkroom in the test's namespace, as the chart installs it."""
+    return install(kubernetes, ours, namespace, store, tmp_path)

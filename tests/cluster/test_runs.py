@@ -8,72 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from common.store import Store
-from images import build
-from jobs.controller import graph
 from jobs.controller.render import driver_name
-from tests.cluster.cluster import Cluster
-from tests.cluster.kubernetes import Kubernetes, wait_until
-from tests.support.command import MAIN, ROOT, sets
-from tests.support.helm import CHART, find
-
-SMALL = ("scrape.counts={dotted: 12, striped: 12}", "scrape.shardPictures=6", "refine.backbone=gabor-layout", "train.cValues=[0.1,1]")
-STAGES = [stage.name for stage in graph.load().stages]
-RUN_S = 150.0
-
-
-class Installed:
-    """Darkroom in a namespace, as the chart installs it, and the command as a person there calls it."""
-
-    def __init__(self, kubernetes: Kubernetes, namespace: str, environment: Mapping[str, str]) -> None:
-        self.kubernetes = kubernetes
-        self.namespace = namespace
-        self.environment = dict(environment)
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen([*MAIN, *words], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def run(self, *words: str) -> Any:
-        """Run a command with `--json`; return its document."""
-        process = self.start(*words, "--json")
-        out, err = process.communicate(timeout=RUN_S)
-        assert process.returncode == 0, err
-        return json.loads(out)
-
-    def submit(self, *more: str, nodes: int = 2) -> dict[str, Any]:
-        words = ("submit", "fashionTexture", "--on", "kubernetes", "--nodes", str(nodes), *sets([*SMALL, *more]))
-        document: dict[str, Any] = self.run(*words)
-        return document
-
-    def jobs(self, run: str) -> dict[str, Any]:
-        found = self.kubernetes.get("--namespace", self.namespace, "jobs", f"--selector=darkroom/run={run}")["items"]
-        return {job["metadata"]["name"]: job for job in found}
-
-    def pods(self, run: str, stage: str) -> list[dict[str, Any]]:
-        wanted = f"--selector=darkroom/run={run},darkroom/stage={stage}"
-        pods: list[dict[str, Any]] = self.kubernetes.get("--namespace", self.namespace, "pods", wanted)["items"]
-        return pods
-
-
-@pytest.fixture
-def installed(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path) -> Installed:
-    keys = {name: value for name, value in ours.environment.items() if name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
-    literals = [f"--from-literal={name}={value}" for name, value in keys.items()]
-    kubernetes.kubectl("create", "secret", "generic", "darkroom-s3", "--namespace", namespace, *literals)
-    values = {
-        "store": store.url,
-        "endpoint": ours.environment["DARKROOM_S3_ENDPOINT"],
-        "resources": {stage: {"requests": {"cpu": "50m"}, "limits": {"cpu": "1", "memory": "1Gi"}} for stage in [*STAGES, "controller"]},
-    }
-    install = [find(), "install", "darkroom", str(CHART), "--namespace", namespace, "--values", str(build.VALUES), "--values", "-"]
-    subprocess.run(install, env=kubernetes.environment, input=json.dumps(values), text=True, capture_output=True, timeout=60, check=True)
-    context = tmp_path / "kubeconfig"
-    context.write_bytes(Path(kubernetes.environment["KUBECONFIG"]).read_bytes())
-    own = {**kubernetes.environment, "DARKROOM_STORE": store.url, "KUBECONFIG": str(context), "PYTHONPATH": str(ROOT)}
-    subprocess.run(["kubectl", "config", "set-context", "--current", f"--namespace={namespace}"], env=own, check=True, capture_output=True)
-    return Installed(kubernetes, namespace, own)
+from tests.cluster.installed import RUN_S, SMALL, STAGES, Installed
+from tests.cluster.kubernetes import wait_until
+from tests.support.command import MAIN, sets
 
 
 def digests(document: Mapping[str, Any]) -> dict[str, str]:
