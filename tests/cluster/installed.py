@@ -103,6 +103,12 @@ class Installed:
         document: dict[str, Any] = self.run(*words)
         return document
 
+    def begun(self) -> str:
+        """Return the one run that has begun here, "" before that."""
+        found = self.kubernetes.get("--namespace", self.namespace, "jobs")["items"]
+        names = {job["metadata"]["labels"]["darkroom/run"] for job in found if job["metadata"]["name"].endswith("-driver")}
+        return names.pop() if names else ""
+
     def jobs(self, run: str) -> dict[str, Any]:
         found = self.kubernetes.get("--namespace", self.namespace, "jobs", f"--selector=darkroom/run={run}")["items"]
         return {job["metadata"]["name"]: job for job in found}
