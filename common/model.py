@@ -87,9 +87,15 @@ def _session(data: bytes) -> Any:
     options.use_deterministic_compute = True
     options.log_severity_level = 3
     try:
-        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(data, options, providers=_providers(ort.get_available_providers()))
     except Exception as error:  # onnxruntime's errors share no base class below Exception
         raise BadInput(f"The model cannot be loaded: {str(error)[:200]}") from error
+
+
+def _providers(available: list[str]) -> list[str | tuple[str, dict[str, str]]]:
+    """Return what computes: a GPU where the library and the machine have one, in full float32; a processor otherwise."""
+    gpu: list[str | tuple[str, dict[str, str]]] = [("CUDAExecutionProvider", {"use_tf32": "0"})]
+    return [*(gpu if "CUDAExecutionProvider" in available else []), "CPUExecutionProvider"]
 
 
 class Head:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -189,24 +190,36 @@ def test_a_driver_that_cannot_start_is_named_too(
     wait_until(lambda: not kubernetes.get("--namespace", namespace, "jobs")["items"], 60)
 
 
+@contextmanager
+def gpu_on(kubernetes: Kubernetes, node: str) -> Iterator[None]:
+    """Give a node a GPU as far as scheduling goes, tainted as real GPU nodes are."""
+    place = "/status/capacity/nvidia.com~1gpu"
+
+    def patch(**change: str) -> None:
+        words = json.dumps([{"path": place, **change}])
+        kubernetes.kubectl("patch", "node", node, "--subresource=status", "--type=json", f"--patch={words}")
+
+    kubernetes.kubectl("taint", "node", node, "nvidia.com/gpu=present:NoSchedule")
+    try:
+        patch(op="add", value="1")
+        yield
+        patch(op="remove")
+    finally:
+        kubernetes.kubectl("taint", "node", node, "nvidia.com/gpu-")
+
+
 def test_a_stage_that_wishes_a_gpu_waits_for_one_and_gets_it(
     kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path
 ) -> None:
-    """The GPU is patched into a node's status; the taint is that of real GPU nodes."""
     installed = install(kubernetes, ours, namespace, store, tmp_path, {"gpu": {"enabled": True}})
     process = installed.start("submit", "fashionTexture", "--on", "kubernetes", *sets(SMALL), "--json")
-    node = ours.nodes[0].name
-
     try:
-        wait_until(lambda: first_signal(kubernetes, namespace, "Insufficient nvidia.com/gpu"), 90)
+        wait_until(lambda: first_signal(kubernetes, namespace, "Insufficient nvidia.com/gpu"), 120)
         wait_until(lambda: "No node has 1 nvidia.com/gpu free" in json.dumps(installed.run("explain")), SOON_S)
-        kubernetes.kubectl("taint", "node", node, "nvidia.com/gpu=present:NoSchedule")
-        gpu = [{"op": "add", "path": "/status/capacity/nvidia.com~1gpu", "value": "1"}]
-        kubernetes.kubectl("patch", "node", node, "--subresource=status", "--type=json", f"--patch={json.dumps(gpu)}")
-        out, err = process.communicate(timeout=RUN_S)
+        with gpu_on(kubernetes, ours.nodes[0].name):
+            out, err = process.communicate(timeout=RUN_S)
         assert process.returncode == 0, err
         assert json.loads(out)["state"] == "done"
     finally:
-        kubernetes.kubectl("taint", "node", node, "nvidia.com/gpu-")
-        gone = [{"op": "remove", "path": "/status/capacity/nvidia.com~1gpu"}]
-        kubernetes.kubectl("patch", "node", node, "--subresource=status", "--type=json", f"--patch={json.dumps(gone)}")
+        process.kill()
+        process.communicate()

@@ -129,3 +129,9 @@ def test_a_card_comes_back_as_it_was() -> None:
 
 def test_an_attached_model_is_valid_onnx() -> None:
     onnx.checker.check_model(onnx.load_from_string(model.attach_head(networks.backbone(), head(2))), full_check=True)
+
+
+def test_a_gpu_computes_where_there_is_one_and_in_full_precision() -> None:
+    assert model._providers(["CPUExecutionProvider"]) == ["CPUExecutionProvider"]
+    gpu, processor = model._providers(["CUDAExecutionProvider", "CPUExecutionProvider"])
+    assert (gpu, processor) == (("CUDAExecutionProvider", {"use_tf32": "0"}), "CPUExecutionProvider")
