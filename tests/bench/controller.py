@@ -199,20 +199,19 @@ class Wide:
 
 def thousand_shards(place: Place) -> Wide:
     """Start a driver on a run that has a wide snapshot already, and wait for the Job that hashes it."""
-    api, run = connect(place.namespace), wide_run(place)
+    api, run, since = connect(place.namespace), wide_run(place), time.time()
     remote.start(api, place.site(), place.store, run)
-    wait_until(lambda: bool(creations(requests(place), f"{run.run}-dedup-hash")), 60)
-    seen = requests(place)
-    made = creations(seen, f"{run.run}-dedup-hash")
+    wait_until(lambda: bool(creations(requests(place, since), "-dedup-hash-")), 60)
+    seen = requests(place, since)
+    made = creations(seen, "-dedup-hash-")
     (name,) = made
     assert api.read_job(name)["spec"]["completions"] == WIDE
     first = min(one.at for one in seen if one.user.endswith(":darkroom-driver") and one.name == driver_name(run.run))
     api.delete_job(driver_name(run.run))
     wait_until(lambda: not place.installed.jobs(run.run), 60)
     found = Wide(made[name].answered - first, sum(one.verb == "create" and one.name == name for one in seen))
-    say(
-        f"  {WIDE} shards: {found.seconds:.2f} s, {found.creates} create call(s), {made[name].answered - made[name].at:.3f} s in the API server"
-    )
+    in_server = made[name].answered - made[name].at
+    say(f"  {WIDE} shards: {found.seconds:.2f} s, {found.creates} create call(s), {in_server:.3f} s in the API server")
     return found
 
 
@@ -220,7 +219,7 @@ def wide_run(place: Place) -> Run:
     """Write a run whose scrape is done: a thousand shards, which need not be there to be counted."""
     steps = graph.load()
     resolved = settings.read(steps, "fashionTexture", SMALL, "")
-    run = submission.create(place.store, submission.prepare(place.store, steps, "fashionTexture", resolved), 2, remote.driver_of)
+    run = submission.create(place.store, submission.prepare(place.store, steps, "fashionTexture", resolved), 2, place.namespace)
     one = commit(place.store, "scrape/fetch", {"part": b""}).manifest
     several = [
         (f"shard-{number}", msgspec.structs.replace(one, content=(msgspec.structs.replace(one.content[0], sha256=f"{number:064x}"),)))
