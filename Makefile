@@ -12,7 +12,7 @@ ON ?= local
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 $(VENV)/.runs: tools/setup locks/laptop.txt
 	@tools/setup $(PYTHON) $(VENV) locks/laptop.txt
@@ -46,6 +46,11 @@ cluster: $(VENV)/.develops ## Bring up a real Kubernetes with two nodes, and S3,
 cluster-down: $(VENV)/.develops ## Take it down and check that nothing is left
 	@$(BIN)/python -m tests.cluster down
 
+.PHONY: for-our-cluster
+for-our-cluster: $(VENV)/.develops
+	@tools/debian-packages
+	@$(MAKE) --no-print-directory images BASE_IMAGE=debian >&2
+
 # The tests' own cluster, which needs images that no registry is asked for, unless KUBECONFIG names another.
 # ARGS may name files: then those run instead of all.
 .PHONY: e2e e2e-full
@@ -71,14 +76,16 @@ format: $(VENV)/.develops ## Put the code into shape
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(VENV)/.develops ## Measure beside peers and write docs/benchmarks.md (some 10 minutes; bench-NAME: one of them)
+bench: $(VENV)/.develops $(if $(filter 0,$(shell id -u)),for-our-cluster) ## Measure beside peers and write docs/benchmarks.md (some 30 minutes; bench-NAME: one of them)
 	@$(BIN)/python -m tests.bench
 
-.PHONY: bench-train bench-report bench-featurize
+.PHONY: bench-train bench-report bench-featurize bench-nodes bench-controller
 bench-train: $(VENV)/.develops ## Training against scikit-learn's GridSearchCV
 bench-report: $(VENV)/.develops ## The report of 10,000 predictions against its budgets
 bench-featurize: $(VENV)/.develops ## Featurizing against onnxruntime alone and timm
-bench-train bench-report bench-featurize:
+bench-nodes: $(VENV)/.develops for-our-cluster ## A stage four pods wide against one (root)
+bench-controller: $(VENV)/.develops for-our-cluster ## What the driver costs on a cluster (root)
+bench-train bench-report bench-featurize bench-nodes bench-controller:
 	@$(BIN)/python -m tests.bench.$(@:bench-%=%)
 
 .PHONY: locks

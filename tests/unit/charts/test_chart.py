@@ -218,7 +218,7 @@ def test_no_secret_is_in_the_release() -> None:
 def test_the_driver_may_do_this_and_nothing_else() -> None:
     assert granted("darkroom-driver") == {
         *(("batch", "jobs", "", verb) for verb in ("create", "get", "list", "watch", "delete", "patch")),
-        *(("", "pods", "", verb) for verb in ("get", "list", "watch")),
+        *(("", "pods", "", verb) for verb in ("list", "watch")),
         ("", "pods/status", "", "patch"),
         *(("", "events", "", verb) for verb in ("list", "watch")),
         ("", "configmaps", "darkroom-site", "get"),
@@ -230,8 +230,7 @@ def test_a_submitter_may_do_this_and_nothing_else() -> None:
         *(("batch", "jobs", "", verb) for verb in ("create", "get", "list", "watch", "delete")),
         *(("", "events", "", verb) for verb in ("list", "watch")),
         *(("batch", "cronjobs", "", verb) for verb in ("create", "get", "patch", "delete", "list")),
-        *(("", "pods", "", verb) for verb in ("get", "list", "watch")),
-        ("", "pods/log", "", "get"),
+        *(("", "pods", "", verb) for verb in ("list", "watch")),
         ("", "configmaps", "darkroom-site", "get"),
     }
 
