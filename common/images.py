@@ -64,6 +64,13 @@ class Preprocessing(Value, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, resolution=resolution) if resolution else self
 
 
+def check_bytes(size: int, limits: Limits | None = None) -> None:
+    """Refuse a file by its size, perhaps before it is read. Raises BadInput."""
+    bounds = limits or Limits()
+    if size > bounds.max_bytes:
+        raise BadInput(f"{size} bytes, more than {bounds.max_bytes}")
+
+
 def image_id(data: bytes) -> str:
     """Return a picture's identity: the sha256 (hex) of its bytes."""
     return sha256(data).hexdigest()
@@ -89,8 +96,7 @@ def open_upright(data: bytes, limits: Limits | None = None) -> tuple[Image.Image
     bounds = limits or Limits()
     if not data:
         raise BadInput("the file is empty")
-    if len(data) > bounds.max_bytes:
-        raise BadInput(f"{len(data)} bytes, more than {bounds.max_bytes}")
+    check_bytes(len(data), bounds)
     with warnings.catch_warnings():
         # Everything that Pillow only warns of (a bomb, broken EXIF) is decided by our own limits.
         warnings.simplefilter("ignore")

@@ -25,6 +25,11 @@ def open_store(url: str, endpoint: str | None = None, policy: Policy | None = No
 def open_from_environment(environment: Mapping[str, str]) -> Store:
     """Open the store that DARKROOM_STORE (default: ~/.darkroom/store) and DARKROOM_S3_ENDPOINT name."""
     url = environment.get("DARKROOM_STORE") or str(Path.home() / ".darkroom" / "store")
+    return open_url(url, environment)
+
+
+def open_url(url: str, environment: Mapping[str, str]) -> Store:
+    """Open any store as this machine reaches it: by the endpoint that DARKROOM_S3_ENDPOINT names."""
     return open_store(url, environment.get("DARKROOM_S3_ENDPOINT") or None)
 
 

@@ -147,7 +147,7 @@ class S3Store:
             return _etag(self._client.put_object(Bucket=self._bucket, Key=name, Body=data, **condition))
 
         try:
-            return self._ask(key, write)
+            return self._ask(check_key(key), write)
         except PreconditionFailed:
             if mode == "create":
                 raise AlreadyExists(f"{key} is already in {self.url}.") from None
@@ -161,7 +161,7 @@ class S3Store:
                 self._client.upload_fileobj(file, self._bucket, name)
             return _etag(self._client.head_object(Bucket=self._bucket, Key=name))
 
-        return self._ask(key, write)
+        return self._ask(check_key(key), write)
 
     def download(self, key: str, path: Path) -> None:
         def read(name: str) -> None:
@@ -176,7 +176,7 @@ class S3Store:
         def remove(name: str) -> None:
             self._client.delete_object(Bucket=self._bucket, Key=name)
 
-        self._ask(key, remove)
+        self._ask(check_key(key), remove)
 
     @functools.cached_property
     def _client(self) -> S3Client:
@@ -197,8 +197,8 @@ class S3Store:
             raise BadParameters(f"{self.url}: {error}. Check DARKROOM_S3_ENDPOINT.") from error
 
     def _ask(self, key: str, work: Callable[[str], T]) -> T:
-        name = self._prefix + check_key(key)
-        return self._translate(key, lambda: work(name))
+        """Ask about an object of any name: what others have put here may be read whatever they called it."""
+        return self._translate(key, lambda: work(self._prefix + key))
 
     def _translate(self, key: str, work: Callable[[], T]) -> T:
         from boto3.exceptions import Boto3Error

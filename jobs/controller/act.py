@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -117,11 +118,13 @@ def follow(store: Store, run: str) -> Known:
         time.sleep(FOLLOW_EVERY_S)
 
 
-def forecast(store: Store, dataset: str, source: str, assignments: Sequence[str]) -> list[Line]:
+def forecast(
+    store: Store, dataset: str, source: str, assignments: Sequence[str], environment: Mapping[str, str] = os.environ
+) -> list[Line]:
     """Say what a submit would do; writes nothing."""
     steps = graph.load()
     resolved = settings.read(steps, dataset, assignments, source)
-    prepared = submission.prepare(store, steps, dataset, resolved)
+    prepared = submission.prepare(store, steps, dataset, resolved, environment=environment)
     return Forecast(store, steps, prepared, _last_records(store, dataset), history.pace(store, dataset))()
 
 

@@ -42,7 +42,7 @@ def main() -> None:
 
 @commands.command()
 @click.argument("dataset")
-@click.option("--source", default="", help="Where the pictures are: a folder of class folders, `rendered` or `digits`.")
+@click.option("--source", default="", help="Where the pictures are: a folder of class folders, s3://bucket/prefix, `rendered` or `digits`.")
 @click.option(
     "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="A setting; `darkroom parameters` lists all. May be repeated."
 )
@@ -55,19 +55,21 @@ def submit(dataset: str, source: str, assignments: tuple[str, ...], nodes: int |
     from jobs.controller import act
 
     if on == "kubernetes":
+        from common.store import open_from_environment
         from jobs.controller import remote
         from jobs.controller.kubernetes import connect
 
         api = connect()
         site = remote.read_site(api)
-        store = remote.open_site_store(site, os.environ)
+        environment = remote.environment_of(site, os.environ)
+        store = open_from_environment(environment)
     else:
-        store = _store()
+        store, environment = _store(), dict(os.environ)
     if plan_only:
-        _show_forecast(act.forecast(store, dataset, source, assignments), as_json)
+        _show_forecast(act.forecast(store, dataset, source, assignments, environment), as_json)
         return
     if on == "kubernetes":
-        known = remote.submit(api, site, store, dataset, source, assignments, nodes)
+        known = remote.submit(api, site, store, dataset, source, assignments, nodes, environment)
     else:
         known = act.submit(store, dataset, source, assignments, nodes)
     _finish(store, known, as_json)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
 
 from common import images
 from common.errors import BadInput, DarkroomError, Refused, Retryable
-from common.folders import Listed, Listing, list_folder
 from common.progress import Reporter, silent
 from common.sandbox import Sandbox
 from common.store import Store
 from common.store.probe import probe_once
+from jobs.scrape.sources import Item, Kind, Listing, Reach, Source
 
 ENOUGH = 2
+FAR_READS = 8  # pictures of a class that are looked at where each is a request
 
 
 def check_store(store: Store) -> None:
@@ -26,45 +26,58 @@ def check_store(store: Store) -> None:
         raise Refused(f"The store cannot be used. {error}") from error
 
 
-def look_at_folder(root: Path, progress: Reporter = silent) -> Listing:
-    """List a source folder and refuse one that no classifier can be made of. Raises Refused."""
+def look(kind: Kind, reach: Reach, progress: Reporter = silent) -> Listing:
+    """List a source and refuse one that no classifier can be made of. Raises Refused."""
+    source, where = kind.open(reach), reach.locator
     try:
-        listing = list_folder(root, progress)
+        listing = source.look(progress)
     except BadInput as error:
         raise Refused(str(error)) from error
-    if not listing.files:
-        raise Refused(f"The source {root} holds no pictures ({', '.join(images.SUFFIXES)}) in class folders. {_layout(listing)}")
-    by_class: dict[str, list[Listed]] = defaultdict(list)
-    for one in listing.files:
+    except DarkroomError as error:
+        raise Refused(f"The source {where} cannot be listed. {error}") from error
+    if not listing.items:
+        raise Refused(f"The source {where} holds no pictures ({', '.join(images.SUFFIXES)}) in class folders. {_layout(listing)}")
+    by_class: dict[str, list[Item]] = defaultdict(list)
+    for one in listing.items:
         by_class[one.label].append(one)
     empty = [name for name in listing.classes if name not in by_class]
     if empty:
-        raise Refused(f"No pictures in class folder {', '.join(empty)} of {root}. Add pictures, or remove the folder.")
+        raise Refused(f"No pictures in class folder {', '.join(empty)} of {where}. Add pictures, or remove the folder.")
     if len(by_class) < ENOUGH:
-        raise Refused(f"The source {root} has one class only ({next(iter(by_class))}); a classifier needs two or more class folders.")
+        raise Refused(f"The source {where} has one class only ({next(iter(by_class))}); a classifier needs two or more class folders.")
+    most = None if kind.here else FAR_READS
     with Sandbox() as sandbox:
-        problems = [problem for name, files in by_class.items() if (problem := _too_few_good(root, name, files, sandbox))]
+        problems = [problem for name, items in by_class.items() if (problem := _too_few_good(source, name, items, sandbox, most))]
     if problems:
         raise Refused("\n".join(problems))
     return listing
 
 
-def _too_few_good(root: Path, label: str, files: list[Listed], sandbox: Sandbox) -> str:
-    """Return what is wrong with a class that has fewer than two pictures that can be decoded; stops at the second."""
+def _too_few_good(source: Source, label: str, items: list[Item], sandbox: Sandbox, most: int | None) -> str:
+    """Return what is wrong with a class that has fewer than two pictures that can be decoded.
+
+    It stops at the second, or after `most` pictures: of those it did not look at it thinks the best.
+    """
     good, first_reason = 0, ""
-    for one in files:
+    for one in items[:most]:
         try:
-            sandbox.check((root / one.name).read_bytes())
-        except (BadInput, OSError) as error:
+            images.check_bytes(one.size)
+            sandbox.check(source.fetch(one))
+        except BadInput as error:
             first_reason = first_reason or f"{one.name}: {error}"
             continue
+        except DarkroomError as error:
+            raise Refused(f"{one.name} of the source cannot be read. {error}") from error
         good += 1
         if good == ENOUGH:
             return ""
+    if most is not None and len(items) > most:
+        return ""
     reason = f" The first that cannot be used: {first_reason}." if first_reason else ""
-    return f"Class {label!r} has {good} usable picture(s) of {len(files)}; {ENOUGH} is the least.{reason}"
+    return f"Class {label!r} has {good} usable picture(s) of {len(items)}; {ENOUGH} is the least.{reason}"
 
 
 def _layout(listing: Listing) -> str:
     found = f"Found class folders: {', '.join(listing.classes)}." if listing.classes else "Found no folders in it."
-    return f"{found} Expected SOURCE/CLASS/picture.jpg."
+    others = f" They hold {listing.passed_over} files of other formats." if listing.passed_over else ""
+    return f"{found}{others} Expected SOURCE/CLASS/picture.jpg."

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from common import records
 from common.errors import DarkroomError, ExitCode, Refused
 from common.records import Run, State
-from common.store import Store, open_store
+from common.store import Store
 from jobs import harness
 from jobs.controller import graph, runs, settings, submission
 from jobs.controller.cluster import KubernetesLauncher, put_job
@@ -29,6 +29,7 @@ from jobs.controller.render import RUN, TERMINATION_MESSAGE, driver_name, render
 from jobs.controller.runs import Known
 from jobs.controller.site import SITE_MAP, Site, on_cluster
 from jobs.controller.view import Lines, PlainView, open_view
+from jobs.scrape.sources import kind_of
 
 NODES = 2
 LOOK_EVERY_S = 1.0
@@ -48,19 +49,29 @@ def read_site(api: Api) -> Site:
     return on_cluster(found.get("data", {}).get("site.yaml", ""), owner_reference("v1", "ConfigMap", found))
 
 
-def open_site_store(site: Site, environment: Mapping[str, str]) -> Store:
-    """Open the site's store from outside: by the person's own environment where that says how."""
-    chosen = {**site.environment, **{name: environment[name] for name in site.environment if environment.get(name)}}
-    return open_store(chosen["DARKROOM_STORE"], chosen.get("DARKROOM_S3_ENDPOINT"))
+def environment_of(site: Site, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return how the site's store is reached from outside: by the person's own environment where that says how."""
+    return {name: environment.get(name) or value for name, value in site.environment.items()}
 
 
-def submit(api: Api, site: Site, store: Store, dataset: str, source: str, assignments: Sequence[str], nodes: int | None) -> Known:
+def submit(
+    api: Api,
+    site: Site,
+    store: Store,
+    dataset: str,
+    source: str,
+    assignments: Sequence[str],
+    nodes: int | None,
+    environment: Mapping[str, str],
+) -> Known:
     """Submit a request to the cluster and watch it to its end; Ctrl-C ends the watching only."""
     steps = graph.load()
     resolved = settings.read(steps, dataset, assignments, source)
-    if settings.source_kind(resolved.values) == "folder":
-        raise Refused("Pods cannot read a folder of this machine. Runs on a cluster take `rendered` and `digits` so far.")
-    prepared = submission.prepare(store, steps, dataset, resolved)
+    if kind_of(resolved.values.text("source")).here:
+        raise Refused(
+            "Pods cannot read a folder of this machine. Runs on a cluster take s3://bucket/prefix, `rendered` and `digits` so far."
+        )
+    prepared = submission.prepare(store, steps, dataset, resolved, environment=environment)
     run, new = submission.attach_or_create(store, prepared, nodes or NODES, api.namespace)
     if new:
         start(api, site, store, run)

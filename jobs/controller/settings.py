@@ -9,10 +9,10 @@ from pathlib import Path
 from common.errors import UnknownName, did_you_mean
 from common.parameters import Given, Parameter, Resolved, Values, read_assignments, read_file, resolve
 from jobs.controller.graph import Graph
+from jobs.scrape.sources import kind_of
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _PACKAGE = Path(__file__).resolve().parents[1]
-BUILT_IN = ("rendered", "digits")
 
 
 def read(steps: Graph, dataset: str, assignments: Iterable[str] = (), source: str = "") -> Resolved:
@@ -34,9 +34,9 @@ def read(steps: Graph, dataset: str, assignments: Iterable[str] = (), source: st
         known = list_files()
         raise UnknownName(
             f"There is no dataset {dataset!r} and no source for it.{did_you_mean(dataset, known)} "
-            f"Known: {', '.join(known)}. Or say where its pictures are: --source DIR."
+            f"Known: {', '.join(known)}. Or say where its pictures are: --source DIR, or s3://bucket/prefix."
         )
-    return _with_absolute_source(resolved)
+    return _with_settled_source(resolved)
 
 
 def folders() -> list[Path]:
@@ -58,19 +58,10 @@ def list_files() -> list[str]:
     return sorted({path.stem for folder in folders() if folder.is_dir() for path in folder.glob("*.yaml")})
 
 
-def source_kind(values: Values) -> str:
-    """Return "rendered", "digits" or "folder"."""
-    source = values.text("source")
-    return source if source in BUILT_IN else "folder"
-
-
 def _names(parameters: Iterable[Parameter]) -> list[str]:
     return [name for parameter in parameters for name in (parameter.name, *parameter.aliases)]
 
 
-def _with_absolute_source(resolved: Resolved) -> Resolved:
-    """A folder keeps its meaning when the run is resumed from elsewhere."""
-    if source_kind(resolved.values) != "folder":
-        return resolved
-    path = Path(resolved.values.text("source")).expanduser().absolute()
-    return Resolved(Values({**resolved.values, "source": str(path)}), resolved.origins)
+def _with_settled_source(resolved: Resolved) -> Resolved:
+    source = resolved.values.text("source")
+    return Resolved(Values({**resolved.values, "source": kind_of(source).settle(source)}), resolved.origins)

@@ -6,12 +6,13 @@ Everything that can be refused is refused before the first write.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from common import edits, records
@@ -22,9 +23,11 @@ from common.progress import Reporter, silent
 from common.records import Driver, Part, Recipe, Ref, Request, Run, State
 from common.store import IfMatch, Store
 from jobs import __version__
-from jobs.controller import preflight, runs, settings, snapshots
+from jobs.controller import preflight, runs, snapshots
 from jobs.controller.graph import Graph
 from jobs.controller.render import driver_name
+from jobs.scrape import sources
+from jobs.scrape.sources import Offer, Reach
 
 SLUG_LENGTH = 24
 
@@ -60,21 +63,28 @@ class Prepared:
     observation: str
     previous: Ref | None
     number: int
-    passed_over: int = 0
 
 
-def prepare(store: Store, steps: Graph, dataset: str, resolved: Resolved, progress: Reporter = silent) -> Prepared:
+def prepare(
+    store: Store,
+    steps: Graph,
+    dataset: str,
+    resolved: Resolved,
+    progress: Reporter = silent,
+    environment: Mapping[str, str] = os.environ,
+) -> Prepared:
     """Check the request and look at its source; writes nothing but the probe's verdict on the store.
+
+    `environment` says how this machine reaches a source in object storage.
 
     Raises:
         Refused: there is a reason not to start.
     """
-    listing, passed_over = None, 0
-    if settings.source_kind(resolved.values) == "folder":
-        root = Path(resolved.values.text("source"))
-        found = preflight.look_at_folder(root, progress)
-        passed_over = found.passed_over
-        listing = Frozen("run/listing", "listing.json", records.canonical(found.files))
+    source = resolved.values.text("source")
+    kind, listing = sources.kind_of(source), None
+    if kind.listed:
+        found = preflight.look(kind, Reach(source, resolved.values, environment), progress)
+        listing = Frozen("run/listing", "listing.json", records.canonical(Offer(source=kind.name, items=found.items)))
     preflight.check_store(store)
     words = edits.read(store, dataset)
     code = steps.code()
@@ -92,7 +102,6 @@ def prepare(store: Store, steps: Graph, dataset: str, resolved: Resolved, progre
         observation=observation,
         previous=previous,
         number=latest.number if latest else 0,
-        passed_over=passed_over,
     )
 
 

@@ -2,16 +2,15 @@
 
 from common.parameters import Parameter, Values
 from common.stage import Input, Resources, Stage, Step
-
-RENDERED, DIGITS = "rendered", "digits"
+from jobs.scrape.sources import kind_of
 
 PARAMETERS = (
     Parameter(
         "source",
         "text",
         "",
-        "Where the pictures come from: a folder of class folders, `rendered` (fabric patterns drawn by Darkroom) or "
-        "`digits` (scikit-learn's handwritten digits). SOURCE= and --source set it.",
+        "Where the pictures come from: a folder of class folders, the same in object storage (s3://bucket/prefix), `rendered` "
+        "(fabric patterns drawn by Darkroom) or `digits` (scikit-learn's handwritten digits). SOURCE= and --source set it.",
     ),
     Parameter(
         "scrape.counts",
@@ -36,9 +35,12 @@ PARAMETERS = (
 
 
 def _listing(values: Values) -> tuple[str, ...]:
-    kind = values.text("source")
-    drawn = ("scrape.counts", "scrape.seed") if kind == RENDERED else ()
-    return ("scrape.shardPictures", *(("source",) if kind in (RENDERED, DIGITS) else ()), *drawn)
+    return ("scrape.shardPictures", *kind_of(values.text("source")).settings)
+
+
+def _check(values: Values) -> list[str]:
+    source = values.text("source")
+    return kind_of(source).wrong(source) if source else []
 
 
 STAGE = Stage(
@@ -71,6 +73,7 @@ STAGE = Stage(
         ),
     ),
     parameters=PARAMETERS,
-    values=("dataset", "folders", "images", "sandbox", "shards", "tables", "textures"),
+    values=("dataset", "images", "sandbox", "shards", "tables", "textures"),
     resources=Resources(cpu="1", memory="1Gi"),
+    check=_check,
 )

@@ -14,48 +14,39 @@ from common import images, shards
 from common.artifact import UnitReader, make_unit
 from common.dataset import ROWS, Row, rows_of
 from common.errors import BadInput
-from common.folders import Listed
 from common.progress import track
-from common.records import Unit, Value, canonical, read_json
+from common.records import Unit, canonical, read_json
 from common.sandbox import Sandbox, Verdict, look
 from common.stage import StepFunction, Work
 from common.tables import write_table
 from jobs.scrape.rows import Fetched, advance
-from jobs.scrape.sources import Item, Source, open_source
-from jobs.scrape.spec import DIGITS, RENDERED
+from jobs.scrape.sources import Item, Kind, Offer, Reach, Source, kind_named, kind_of
 
-# What figures say of where their pictures come from.
-WORDS = {"folder": "pictures from a folder", RENDERED: "rendered textures", DIGITS: "scikit-learn's digits"}
-LIST, CHUNK, OUTCOMES = "list.json", "chunk.json", "outcomes.json"
-
-
-class Chunk(Value, frozen=True, kw_only=True):
-    """Items to fetch as one shard."""
-
-    source: str
-    items: list[Item]
+LISTING, LIST, CHUNK, OUTCOMES = "listing.json", "list.json", "chunk.json", "outcomes.json"
 
 
 def list_source(work: Work) -> None:
     """List the source; content: all items, and one unit for each chunk of items not yet seen."""
-    kind, items = _observe(work)
+    offer = _observe(work)
+    items = offer.items
     seen = {row.token for row in _previous(work)[0]}
     new = list({item.token: item for item in items if item.token not in seen}.values())
     work.out.write(LIST, canonical(items))
     size = work.parameters.integer("scrape.shardPictures")
     for start in range(0, len(new), size):
-        chunk = Chunk(source=kind, items=new[start : start + size])
+        chunk = Offer(source=offer.source, items=new[start : start + size])
         work.out.write_unit(f"chunk-{start // size:05d}", {CHUNK: canonical(chunk)})
-    work.out.info |= {"listed": len(items), "new": len(new), "items": len(items), "source": WORDS[kind]}
+    work.out.info |= {"listed": len(items), "new": len(new), "items": len(items), "source": kind_named(offer.source).words}
 
 
 def fetch_chunk(work: Work) -> None:
     """Fetch and check one chunk; content: a shard of the good pictures, and each token's outcome."""
-    chunk = read_json(work.the_unit().read(CHUNK), Chunk, CHUNK)
-    source = open_source(chunk.source, work.locator)
+    chunk = read_json(work.the_unit().read(CHUNK), Offer, CHUNK)
+    kind = kind_named(chunk.source)
+    source = kind.open(Reach(work.locator))
     pictures: dict[str, shards.Picture] = {}
     outcomes = []
-    with _checker(chunk.source) as check:
+    with _checker(kind) as check:
         for item in track(chunk.items, work.progress, note="pictures"):
             try:
                 picture = _fetch(source, item, check)
@@ -95,23 +86,14 @@ STEPS: Mapping[str, StepFunction] = {
 }
 
 
-def _observe(work: Work) -> tuple[str, list[Item]]:
-    """Return the kind of the source and what it offers now."""
+def _observe(work: Work) -> Offer:
+    """Return what the source offers: as it was listed when the run was submitted, or as it is now."""
     if "listing" in work.inputs:
-        from jobs.scrape.sources import folder
-
-        files = read_json(work.inputs["listing"].read("listing.json"), list[Listed], "listing.json")
-        return "folder", folder.items(files)
-    kind = work.parameters.text("source")
-    if kind == DIGITS:
-        from jobs.scrape.sources import digits
-
-        return kind, digits.items()
-    if kind == RENDERED:
-        from jobs.scrape.sources import fabrics
-
-        return kind, fabrics.items(work.parameters.counts("scrape.counts"), work.parameters.integer("scrape.seed"))
-    raise BadInput(f"There is no source {kind!r}.")
+        return read_json(work.inputs["listing"].read(LISTING), Offer, LISTING)
+    kind = kind_of(work.parameters.text("source"))
+    if kind.listed:
+        raise BadInput(f"The run has no listing of its source, {work.parameters.text('source')}. Submit again.")
+    return Offer(source=kind.name, items=kind.open(Reach(values=work.parameters)).look(work.progress).items)
 
 
 def _previous(work: Work) -> tuple[list[Row], int]:
@@ -123,9 +105,9 @@ def _previous(work: Work) -> tuple[list[Row], int]:
 
 
 @contextmanager
-def _checker(kind: str) -> Iterator[Callable[[bytes], Verdict]]:
+def _checker(kind: Kind) -> Iterator[Callable[[bytes], Verdict]]:
     """Yield what decides whether bytes are a picture: a child with limits, unless we drew them ourselves."""
-    if kind in (RENDERED, DIGITS):
+    if kind.ours:
         yield look
         return
     with Sandbox() as sandbox:
@@ -134,6 +116,7 @@ def _checker(kind: str) -> Iterator[Callable[[bytes], Verdict]]:
 
 def _fetch(source: Source, item: Item, check: Callable[[bytes], Verdict]) -> shards.Picture:
     """Fetch one item and check that it is a picture. Raises BadInput with the reason."""
+    images.check_bytes(item.size)
     data = source.fetch(item)
     seen = check(data)
     return shards.Picture(images.image_id(data), images.EXTENSIONS[seen.format], data, seen.width, seen.height)

@@ -5,16 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from common.artifact import Artifact, seal
-from common.folders import list_folder
 from common.records import Recipe, canonical
 from common.store import Store
+from jobs.scrape.sources import Offer
+from jobs.scrape.sources.folder import FolderSource
 from tests.support.rooms import commit, defaults, run_step
+
+
+def listing_of(store: Store, folder: Path) -> Artifact:
+    """Freeze what a folder holds, as a submit does."""
+    offer = Offer(source="folder", items=FolderSource(folder).look().items)
+    return commit(store, "run/listing", {"listing.json": canonical(offer)})
 
 
 def snapshot_of(store: Store, folder: Path, previous: Artifact | None = None, shard_pictures: int = 8) -> Artifact:
     """Look at a folder as `scrape` does, on top of an earlier snapshot."""
-    listing = commit(store, "run/listing", {"listing.json": canonical(list_folder(folder).files)})
-    return snapshot(store, {"listing": listing}, str(folder), previous, shard_pictures)
+    return snapshot(store, {"listing": listing_of(store, folder)}, str(folder), previous, shard_pictures)
 
 
 def snapshot(store: Store, inputs: dict[str, Artifact], source: str, previous: Artifact | None, shard_pictures: int) -> Artifact:

@@ -1,51 +1,28 @@
-"""Where pictures come from: one small interface, one module for each kind of source.
-
-A source lists items and fetches one. An item's `token` names what would be fetched: an item
-whose token an earlier snapshot holds is not fetched again.
-"""
+"""Where pictures come from. A new kind of source is a module with a `KIND`, and its name in `KINDS`."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
-import msgspec
-
 from common.errors import BadInput
-from common.records import Value
+from jobs.scrape.sources import bucket, digits, fabrics, folder
+from jobs.scrape.sources.kinds import Item, Kind, Listing, Offer, Reach, Source
+
+__all__ = ["KINDS", "Item", "Kind", "Listing", "Offer", "Reach", "Source", "kind_named", "kind_of"]
+
+# In the order in which they are asked whether a source is theirs: a folder may have any name.
+KINDS = (fabrics.KIND, digits.KIND, bucket.KIND, folder.KIND)
 
 
-class Item(Value, frozen=True, kw_only=True):
-    """One picture that the source offers. `recipe` is what the source needs to fetch it."""
-
-    label: str
-    name: str
-    token: str
-    dedicated: bool = False
-    licence: str = ""
-    recipe: dict[str, Any] = msgspec.field(default_factory=dict)
+def kind_of(source: str) -> Kind:
+    """Return the kind that a `source` setting means. Raises BadInput where it is empty."""
+    for kind in KINDS:
+        if kind.fits(source):
+            return kind
+    raise BadInput("There is no source. Say where the pictures are: --source DIR.")
 
 
-class Source(Protocol):
-    """A kind of source. Its listing is complete: an item that is no longer in it is gone."""
-
-    def fetch(self, item: Item) -> bytes:
-        """Return the item's bytes. Raises BadInput with the reason in a few words."""
-
-
-def open_source(kind: str, locator: str) -> Source:
-    """Return the source of a kind, ready to fetch."""
-    match kind:
-        case "folder":
-            from jobs.scrape.sources.folder import FolderSource
-
-            return FolderSource(locator)
-        case "digits":
-            from jobs.scrape.sources.digits import DigitsSource
-
-            return DigitsSource()
-        case "rendered":
-            from jobs.scrape.sources.fabrics import RenderedSource
-
-            return RenderedSource()
-        case _:
-            raise BadInput(f"There is no source of kind {kind!r}.")
+def kind_named(name: str) -> Kind:
+    """Return a kind by name. Raises BadInput."""
+    for kind in KINDS:
+        if kind.name == name:
+            return kind
+    raise BadInput(f"There is no source of kind {name!r}, only {', '.join(kind.name for kind in KINDS)}.")

@@ -6,7 +6,8 @@ import functools
 import io
 from typing import TYPE_CHECKING
 
-from jobs.scrape.sources import Item
+from common.progress import Reporter, silent
+from jobs.scrape.sources.kinds import Item, Kind, Listing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +26,11 @@ def items() -> list[Item]:
 
 
 class DigitsSource:
-    """Encodes one digit: ink 0-16 becomes black on white, 255-0."""
+    """Encodes digits: ink 0-16 becomes black on white, 255-0."""
+
+    def look(self, progress: Reporter = silent) -> Listing:
+        del progress  # it takes no time
+        return Listing(items())
 
     def fetch(self, item: Item) -> bytes:
         from PIL import Image
@@ -35,6 +40,16 @@ class DigitsSource:
         buffer = io.BytesIO()
         Image.fromarray(grey).save(buffer, "PNG")
         return buffer.getvalue()
+
+
+KIND = Kind(
+    name="digits",
+    words="scikit-learn's digits",
+    fits=lambda source: source == "digits",
+    open=lambda _: DigitsSource(),
+    settings=("source",),
+    ours=True,
+)
 
 
 @functools.cache

@@ -1,25 +1,36 @@
-"""A folder of class folders. What it holds was listed and hashed when the run was submitted."""
+"""A folder of class folders on the machine of whoever submits, listed and hashed there."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from common.errors import BadInput
-from common.folders import Listed
-from jobs.scrape.sources import Item
-
-
-def items(files: list[Listed]) -> list[Item]:
-    """Return the items of a frozen listing; a token is the sha256 of the file's bytes."""
-    return [Item(label=one.label, name=one.name, token=one.sha256, dedicated=one.dedicated) for one in files]
+from common.progress import Reporter, silent
+from jobs.scrape.sources.kinds import CHANGED, Item, Kind, Listing, Reach
+from jobs.scrape.sources.layout import DEDICATED, dedicated, is_hidden, label_of, lay_out
 
 
 class FolderSource:
-    """Reads files below `root`, and only such as are still what was listed."""
+    """Files below `root`. A token is the sha256 of a file's bytes; only such are fetched as are still what was listed."""
 
-    def __init__(self, root: str) -> None:
-        self._root = Path(root)
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def look(self, progress: Reporter = silent) -> Listing:
+        _check_folder(self._root)
+        layout = lay_out(_names(self._root))
+        sums = _hash_all([self._root / name for name in layout.pictures], progress)
+        listed = self._dedicated(layout.pictures)
+        items = [
+            Item(label=label_of(name), name=name, token=digest, size=size, dedicated=name in listed)
+            for name, (digest, size) in zip(layout.pictures, sums, strict=True)
+        ]
+        return Listing(items, layout.classes, layout.passed_over)
 
     def fetch(self, item: Item) -> bytes:
         try:
@@ -27,5 +38,84 @@ class FolderSource:
         except OSError as error:
             raise BadInput(f"cannot be read ({error.strerror})") from error
         if sha256(data).hexdigest() != item.token:
-            raise BadInput("changed while the run was looking; submit again")
+            raise BadInput(CHANGED)
         return data
+
+    def _dedicated(self, pictures: tuple[str, ...]) -> set[str]:
+        path = self._root / DEDICATED
+        return dedicated(path.read_bytes(), str(path), pictures) if path.is_file() else set()
+
+
+def _open(reach: Reach) -> FolderSource:
+    return FolderSource(Path(reach.locator))
+
+
+def _settle(source: str) -> str:
+    """Return the absolute path, which keeps its meaning when a run is resumed from elsewhere."""
+    path = unquote(urlsplit(source).path) if source.startswith("file://") else source
+    return str(Path(path).expanduser().absolute())
+
+
+def _wrong(source: str) -> list[str]:
+    scheme, mark, _ = source.partition("://")
+    if not mark or scheme == "file":
+        return []
+    return [f"source = {source!r}: there are no sources of that kind. Give a folder, s3://bucket/prefix, `rendered` or `digits`."]
+
+
+KIND = Kind(
+    name="folder",
+    words="pictures from a folder",
+    fits=bool,
+    open=_open,
+    wrong=_wrong,
+    settle=_settle,
+    listed=True,
+    here=True,
+)
+
+
+def _check_folder(root: Path) -> None:
+    if not root.exists():
+        raise BadInput(f"The source {root} does not exist. Check the path.")
+    if not root.is_dir():
+        raise BadInput(f"The source {root} is a file; give the folder that holds one folder for each class.")
+    try:
+        next(root.iterdir(), None)
+    except PermissionError as error:
+        raise BadInput(f"The source {root} cannot be read ({error.strerror}). Check its permissions.") from error
+
+
+def _names(root: Path) -> Iterator[str]:
+    """Yield class folders and the files in them; a class may be a link, deeper links to folders are not followed."""
+
+    def fail(error: OSError) -> None:
+        raise BadInput(f"{error.filename} cannot be read ({error.strerror}). Check its permissions.") from error
+
+    for label in (entry for entry in root.iterdir() if entry.is_dir() and not is_hidden(entry.name)):
+        yield f"{label.name}/"
+        for parent, folders, files in os.walk(label, onerror=fail, followlinks=False):
+            folders[:] = [name for name in folders if not is_hidden(name)]
+            yield from ((Path(parent) / name).relative_to(root).as_posix() for name in files)
+
+
+def _hash_all(paths: list[Path], progress: Reporter) -> list[tuple[str, int]]:
+    """Return each file's sha256 and size."""
+    sums = []
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(_sum, paths):
+            sums.append(found)
+            progress(len(sums), len(paths), "pictures listed")
+    return sums
+
+
+def _sum(path: Path) -> tuple[str, int]:
+    try:
+        with path.open("rb") as file:
+            digest, size = sha256(), 0
+            while block := file.read(1 << 20):
+                digest.update(block)
+                size += len(block)
+            return digest.hexdigest(), size
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}). Check its permissions, or remove it.") from error

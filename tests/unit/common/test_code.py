@@ -12,7 +12,7 @@ from common import code
 from common.errors import BadInput
 from jobs.controller import graph
 
-VALUE_MODULES = ("dataset", "edits", "features", "folders", "images", "metrics", "model", "sandbox", "shards", "tables", "textures")
+VALUE_MODULES = ("dataset", "edits", "features", "images", "metrics", "model", "sandbox", "shards", "tables", "textures")
 STAGES = [stage.name for stage in graph.load().stages]
 
 

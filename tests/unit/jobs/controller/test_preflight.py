@@ -13,19 +13,25 @@ from common.errors import AccessDenied, Refused, StoreUnavailable
 from common.store.faults import Call, FaultyStore, When
 from common.store.memory import MemoryStore
 from jobs.controller import preflight
+from jobs.scrape.sources import Listing, Reach
+from jobs.scrape.sources import folder as folder_source
 from tests.support.pictures import make_folder
 
 ROOT = Path(__file__).resolve().parents[4]
 
 
+def look(root: Path) -> Listing:
+    return preflight.look(folder_source.KIND, Reach(str(root)))
+
+
 def test_a_good_folder_is_listed(folder: Path) -> None:
-    assert len(preflight.look_at_folder(folder).files) == 24
+    assert len(look(folder).items) == 24
 
 
 def test_corrupt_pictures_among_good_ones_are_no_reason(folder: Path) -> None:
     for index in range(5):
         (folder / "bars" / f"a{index}.jpg").write_bytes(b"corrupt")
-    assert len(preflight.look_at_folder(folder).files) == 29
+    assert len(look(folder).items) == 29
 
 
 @pytest.mark.parametrize(
@@ -43,13 +49,13 @@ def test_a_folder_that_no_classifier_can_be_made_of_is_refused(make: object, wor
     root.mkdir()
     make(root)  # type: ignore[operator]
     with pytest.raises(Refused, match=words):
-        preflight.look_at_folder(root)
+        look(root)
 
 
 def test_pictures_beside_the_class_folders_get_a_hint(tmp_path: Path) -> None:
     (tmp_path / "x.jpg").write_bytes(b"x")
     with pytest.raises(Refused, match=r"Expected SOURCE/CLASS/picture\.jpg"):
-        preflight.look_at_folder(tmp_path)
+        look(tmp_path)
 
 
 def test_a_class_of_nothing_but_corrupt_files_is_refused_with_the_first_reason(folder: Path) -> None:
@@ -57,15 +63,15 @@ def test_a_class_of_nothing_but_corrupt_files_is_refused_with_the_first_reason(f
     for index in range(3):
         (folder / "corrupt" / f"{index}.jpg").write_bytes(b"corrupt")
     with pytest.raises(Refused, match=r"Class 'corrupt' has 0 usable picture\(s\) of 3.*corrupt/0.jpg: cannot be decoded"):
-        preflight.look_at_folder(folder)
+        look(folder)
 
 
 def test_an_absent_source_and_a_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="does not exist"):
-        preflight.look_at_folder(tmp_path / "nothing")
+        look(tmp_path / "nothing")
     (tmp_path / "file").write_text("x")
     with pytest.raises(Refused, match="is a file"):
-        preflight.look_at_folder(tmp_path / "file")
+        look(tmp_path / "file")
 
 
 def test_an_unreadable_source_is_refused(tmp_path: Path) -> None:
@@ -73,10 +79,11 @@ def test_an_unreadable_source_is_refused(tmp_path: Path) -> None:
     secret = make_folder(tmp_path / "secret", {"a": 2, "b": 2})
     secret.chmod(0)
     script = (
-        "import os, sys; from pathlib import Path\n"
+        "import os, sys\n"
         "from common.errors import Refused; from jobs.controller import preflight\n"
+        "from jobs.scrape.sources import Reach, folder\n"
         "os.getuid() or os.setuid(65534)\n"
-        "try:\n    preflight.look_at_folder(Path(sys.argv[1]))\n"
+        "try:\n    preflight.look(folder.KIND, Reach(sys.argv[1]))\n"
         "except Refused as error:\n    print(error)\n"
     )
     for parent in tmp_path.parents:

@@ -15,7 +15,7 @@ STEPS = graph.load()
 def test_the_demo_is_what_the_original_had() -> None:
     values = settings.read(STEPS, "fashionTexture").values
     assert values.counts("scrape.counts") == {"dotted": 125, "leopard": 112, "striped": 191}
-    assert settings.source_kind(values) == "rendered"
+    assert values.text("source") == "rendered"
 
 
 @pytest.mark.parametrize("name", settings.list_files())
@@ -25,7 +25,7 @@ def test_every_dataset_file_is_valid(name: str) -> None:
 
 def test_a_source_needs_no_file(tmp_path: Path) -> None:
     values = settings.read(STEPS, "mine", source=str(tmp_path)).values
-    assert (values.text("source"), settings.source_kind(values)) == (str(tmp_path), "folder")
+    assert values.text("source") == str(tmp_path)
 
 
 def test_a_relative_source_keeps_its_meaning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

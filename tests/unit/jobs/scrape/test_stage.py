@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from common import shards
+from common import images, shards
 from common.dataset import rows_of
 from common.errors import BadInput
 from common.store.memory import MemoryStore
 from tests.support.pictures import make_folder
 from tests.support.rooms import defaults, run_step
-from tests.support.scraped import snapshot, snapshot_of
+from tests.support.scraped import listing_of, snapshot, snapshot_of
 
 
 def test_a_folder_becomes_rows_and_shards(memory: MemoryStore, folder: Path) -> None:
@@ -69,11 +69,7 @@ def test_a_corrupt_picture_is_a_row_with_a_reason_and_is_not_fetched_again(memor
 
 
 def test_a_file_that_changed_since_it_was_listed_is_refused(memory: MemoryStore, folder: Path) -> None:
-    from common.folders import list_folder
-    from common.records import canonical
-    from tests.support.rooms import commit
-
-    listing = commit(memory, "run/listing", {"listing.json": canonical(list_folder(folder).files)})
+    listing = listing_of(memory, folder)
     (folder / "rows" / "0000.png").write_bytes((folder / "rows" / "0001.png").read_bytes())
     (folder / "rows" / "0002.png").unlink()
     found = snapshot(memory, {"listing": listing}, str(folder), None, 8)
@@ -108,6 +104,15 @@ def test_a_rendered_chunk_is_drawn(memory: MemoryStore) -> None:
     assert [entry.extension for entry in shards.read_index(fetched)] == ["jpg"] * 3
 
 
-def test_an_unknown_source_is_named(memory: MemoryStore) -> None:
-    with pytest.raises(BadInput, match="no source 'nothing'"):
-        run_step(memory, "scrape/list", values=defaults(source="nothing"))
+def test_a_source_that_is_listed_by_submit_needs_its_listing(memory: MemoryStore) -> None:
+    with pytest.raises(BadInput, match=r"no listing of its source, /pictures\. Submit again"):
+        run_step(memory, "scrape/list", values=defaults(source="/pictures"))
+
+
+def test_a_file_too_large_is_refused_before_it_is_read(memory: MemoryStore, folder: Path) -> None:
+    with (folder / "bars" / "huge.png").open("wb") as file:
+        file.truncate(images.Limits().max_bytes + 1)
+    listing = listing_of(memory, folder)
+    (folder / "bars" / "huge.png").unlink()
+    found = snapshot(memory, {"listing": listing}, str(folder), None, 8)
+    assert [row.reason for row in rows_of(found) if row.reason] == ["20971521 bytes, more than 20971520"]

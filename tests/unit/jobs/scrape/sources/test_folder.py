@@ -7,21 +7,22 @@ from pathlib import Path
 import pytest
 
 from common.errors import BadInput
-from common.folders import DEDICATED, list_folder
+from jobs.scrape.sources.folder import FolderSource
+from jobs.scrape.sources.layout import DEDICATED
 from tests.support.pictures import make_folder
 
 
 def test_pictures_are_listed_in_order_with_class_and_sum(folder: Path) -> None:
-    listing = list_folder(folder)
-    assert len(listing.files) == 24
-    assert [one.name for one in listing.files] == sorted(one.name for one in listing.files)
-    assert {one.label for one in listing.files} == {"bars", "rows"}
-    assert len({one.sha256 for one in listing.files}) == 24
+    listing = FolderSource(folder).look()
+    assert len(listing.items) == 24
+    assert [one.name for one in listing.items] == sorted(one.name for one in listing.items)
+    assert {one.label for one in listing.items} == {"bars", "rows"}
+    assert len({one.token for one in listing.items}) == 24
 
 
 def test_deeper_folders_belong_to_their_class(tmp_path: Path) -> None:
     make_folder(tmp_path / "bars", {"garment1": 2, "garment2": 1})
-    assert [(one.label, one.name) for one in list_folder(tmp_path).files] == [
+    assert [(one.label, one.name) for one in FolderSource(tmp_path).look().items] == [
         ("bars", "bars/garment1/0000.png"),
         ("bars", "bars/garment1/0001.png"),
         ("bars", "bars/garment2/0000.png"),
@@ -34,41 +35,41 @@ def test_other_files_and_hidden_ones_are_passed_over(folder: Path) -> None:
     (folder / "bars" / ".DS_Store").write_text("hidden")
     (folder / ".git").mkdir()
     (folder / "bars" / "BIG.JPEG").write_bytes(b"suffixes are read whatever their case")
-    listing = list_folder(folder)
-    assert (len(listing.files), listing.passed_over, listing.classes) == (25, 1, ("bars", "rows"))
+    listing = FolderSource(folder).look()
+    assert (len(listing.items), listing.passed_over, listing.classes) == (25, 1, ("bars", "rows"))
 
 
 def test_empty_classes_are_listed_too(folder: Path) -> None:
     (folder / "empty").mkdir()
-    assert "empty" in list_folder(folder).classes
+    assert "empty" in FolderSource(folder).look().classes
 
 
 def test_links_out_of_the_source_are_not_followed(folder: Path, tmp_path: Path) -> None:
     make_folder(tmp_path / "elsewhere", {"x": 3})
     (folder / "bars" / "link").symlink_to(tmp_path / "elsewhere" / "x")
-    assert len(list_folder(folder).files) == 24
+    assert len(FolderSource(folder).look().items) == 24
 
 
 def test_an_absent_source_and_a_file_are_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="does not exist"):
-        list_folder(tmp_path / "nothing")
+        FolderSource(tmp_path / "nothing").look()
     (tmp_path / "file").write_text("x")
     with pytest.raises(BadInput, match="is a file"):
-        list_folder(tmp_path / "file")
+        FolderSource(tmp_path / "file").look()
 
 
 def test_a_dedicated_test_list_marks_its_pictures(folder: Path) -> None:
     (folder / DEDICATED).write_text("bars\t0001.png\nrows\t0002.png\n\n")
-    assert [one.name for one in list_folder(folder).files if one.dedicated] == ["bars/0001.png", "rows/0002.png"]
+    assert [one.name for one in FolderSource(folder).look().items if one.dedicated] == ["bars/0001.png", "rows/0002.png"]
 
 
 def test_a_dedicated_test_list_that_names_what_is_not_there_says_where(folder: Path) -> None:
     (folder / DEDICATED).write_text("bars\t0001.png\nbars\tmissing.png\n")
     with pytest.raises(BadInput, match=r"dedicatedTestImages.tsv:2: 'bars/missing.png'"):
-        list_folder(folder)
+        FolderSource(folder).look()
 
 
 def test_the_listing_reports_its_progress(folder: Path) -> None:
     seen: list[tuple[int, int]] = []
-    list_folder(folder, lambda done, total, note="": seen.append((done, total)))
+    FolderSource(folder).look(lambda done, total, note="": seen.append((done, total)))
     assert seen[-1] == (24, 24)

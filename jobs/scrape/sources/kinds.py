@@ -1,0 +1,101 @@
+"""What a kind of source is: one small interface, which each module beside this one fills for its kind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+
+from common.parameters import Values
+from common.progress import Reporter
+from common.records import Value
+
+CHANGED = "changed while the run was looking; submit again"
+
+
+class Item(Value, frozen=True, kw_only=True):
+    """One picture that a source offers.
+
+    `token` names what would be fetched: an item whose token an earlier snapshot holds is not fetched again.
+    `size` is in bytes, 0 where it is not known before; `recipe` is what the source needs to fetch it.
+    """
+
+    label: str
+    name: str
+    token: str
+    dedicated: bool = False
+    licence: str = ""
+    size: int = 0
+    recipe: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Offer(Value, frozen=True, kw_only=True):
+    """Items and the name of their source's kind: a whole listing as it was frozen, or a chunk to fetch as one shard."""
+
+    source: str
+    items: list[Item]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a source offers at one moment, complete: what is no longer in it is gone.
+
+    `classes` are also those without pictures; `passed_over` counts files that are no pictures by their names.
+    """
+
+    items: list[Item]
+    classes: tuple[str, ...] = ()
+    passed_over: int = 0
+
+
+class Source(Protocol):
+    """A source that is within reach."""
+
+    def look(self, progress: Reporter) -> Listing:
+        """List what it offers now; nothing is fetched. Raises BadInput where it cannot be listed."""
+
+    def fetch(self, item: Item) -> bytes:
+        """Return the bytes of an item. Raises BadInput, with the reason in a few words, where only this item is lost."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How a process reaches a source: where it lies, the settings that its kind names, this machine's environment."""
+
+    locator: str = ""
+    values: Values = field(default_factory=lambda: Values({}))
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+def _nothing_wrong(_: str) -> list[str]:
+    return []
+
+
+def _unchanged(source: str) -> str:
+    return source
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of source.
+
+    `words` say in figures where the pictures come from. `fits` tells whether a `source` setting means this kind,
+    `wrong` what is wrong with it, `settle` writes it so that it means the same everywhere.
+    `listed`: every submit lists it and freezes what it found; another kind is listed by the run, and `settings`
+    are what that depends on. `here`: it lies on the machine of whoever submits, so pods cannot read it.
+    `ours`: we make its pictures ourselves, so they need no sandbox.
+    """
+
+    name: str
+    words: str
+    fits: Callable[[str], bool]
+    open: Callable[[Reach], Source]
+    wrong: Callable[[str], list[str]] = _nothing_wrong
+    settle: Callable[[str], str] = _unchanged
+    settings: tuple[str, ...] = ()
+    listed: bool = False
+    here: bool = False
+    ours: bool = False
