@@ -213,7 +213,8 @@ class Progress(Document, frozen=True, kw_only=True, tag="progress/1"):
 class Run(Document, frozen=True, kw_only=True, tag="run/1"):
     """A run's request, written once.
 
-    `origins` says where each setting came from; `namespace` is that of its driver's Job ("" where it runs on one machine).
+    `origins` says where each setting came from, `locator` where the source's bytes lie; `namespace` is that of its driver's Job
+    ("" where it runs on one machine).
     """
 
     run: str
@@ -225,6 +226,7 @@ class Run(Document, frozen=True, kw_only=True, tag="run/1"):
     origins: dict[str, str]
     frozen: dict[str, Ref | None]
     observation: str
+    locator: str = ""
     code: dict[str, str]
     nodes: int
     namespace: str = ""

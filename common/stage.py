@@ -17,6 +17,7 @@ from common.parameters import Parameter, Values
 if TYPE_CHECKING:
     from common.artifact import Artifact, Draft, UnitReader
     from common.progress import Reporter
+    from common.uploads import Uploads
 
 
 def always(_: Values) -> bool:
@@ -88,7 +89,7 @@ class Work:
     `inputs` holds the artifacts by input name (an optional one that does not exist is not in
     it); `unit` is the piece of the fan-out input to work on; `threads` is the CPU limit.
     `parameters` are those that the step named, no others. `locator` says where the source's
-    bytes lie on this machine; what is read there is checked against what was listed.
+    bytes lie, on this machine or among the `uploads`; what is read there is checked against what was listed.
     """
 
     parameters: Values
@@ -97,6 +98,7 @@ class Work:
     progress: Reporter
     threads: int = 1
     locator: str = ""
+    uploads: Uploads | None = None
     unit: UnitReader | None = None
     log: Callable[[str], None] = field(default=print)
 

@@ -36,6 +36,7 @@ from common.progress import Reporter, Throttled, silent
 from common.records import Failure, Manifest, Plan, Progress, Task
 from common.stage import Stage, StepFunction, Work
 from common.store import Store, open_from_environment
+from common.uploads import Uploads
 
 # Where the environment names the pipes and files between controller, parent and worker.
 LIFELINE, PROGRESS = "DARKROOM_LIFELINE_FD", "DARKROOM_PROGRESS_FD"
@@ -209,6 +210,7 @@ def _make(store: Store, stage: Stage, plan: Plan, task: Task, plan_key: str, pro
         progress=progress,
         threads=int(os.environ.get(THREADS, "1")),
         locator=plan.locator,
+        uploads=Uploads(store),
         unit=inputs[plan.fan_out].unit(task.unit) if plan.fan_out else None,
         log=_say,
     )

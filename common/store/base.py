@@ -31,11 +31,15 @@ PutMode = Literal["create", "overwrite"] | IfMatch
 
 @dataclass(frozen=True)
 class Meta:
-    """What is known of an object without reading it. `etag` names the version, not the content."""
+    """What is known of an object without reading it. `etag` names the version, not the content.
+
+    `modified` is when it was written, in seconds since 1970 by the store's clock: nothing that must be true may rest on it.
+    """
 
     key: str
     size: int
     etag: str
+    modified: float
 
 
 @dataclass(frozen=True)

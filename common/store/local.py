@@ -71,7 +71,7 @@ class LocalStore:
             stat = path.stat()
             if not path.is_file():
                 raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
-            return Meta(key, stat.st_size, _etag(stat))
+            return Meta(key, stat.st_size, _etag(stat), stat.st_mtime)
 
         return self._translate(key, look)
 

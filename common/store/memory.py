@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from common.errors import AlreadyExists, NotFound, PreconditionFailed
@@ -18,10 +19,13 @@ from common.store.base import MOST_BYTES, IfMatch, Meta, Object, PutMode, check_
 class MemoryStore:
     """Objects in a dict; one lock makes each verb atomic."""
 
-    def __init__(self, objects: Mapping[str, Object] | None = None) -> None:
+    def __init__(self, objects: Mapping[str, Object] | None = None, now: Callable[[], float] = time.time) -> None:
         self._objects: dict[str, Object] = dict(objects or {})
         self._versions = itertools.count(1 + max((int(one.etag[1:]) for one in self._objects.values()), default=0))
         self._lock = threading.Lock()
+        self._now = now
+        self._times: dict[str, float] = {}
+        self._restored = now()
 
     @property
     def url(self) -> str:
@@ -45,13 +49,13 @@ class MemoryStore:
     def head(self, key: str) -> Meta:
         with self._lock:
             found = self._find(key)
-        return Meta(key, len(found.data), found.etag)
+        return Meta(key, len(found.data), found.etag, self._written(key))
 
     def list(self, prefix: str) -> Iterator[Meta]:
         state = self.snapshot()
         for key in sorted(state):
             if key.startswith(prefix):
-                yield Meta(key, len(state[key].data), state[key].etag)
+                yield Meta(key, len(state[key].data), state[key].etag, self._written(key))
 
     def put(self, key: str, data: bytes, mode: PutMode = "overwrite") -> str:
         check_key(key)
@@ -63,6 +67,7 @@ class MemoryStore:
                 raise PreconditionFailed(f"{key} in {self.url} is not the version that was to be replaced.")
             etag = f"v{next(self._versions)}"
             self._objects[key] = Object(bytes(data), etag)
+            self._times[key] = self._now()
             return etag
 
     def upload(self, key: str, path: Path) -> str:
@@ -74,6 +79,9 @@ class MemoryStore:
     def delete(self, key: str) -> None:
         with self._lock:
             self._objects.pop(key, None)
+
+    def _written(self, key: str) -> float:
+        return self._times.get(key, self._restored)
 
     def _find(self, key: str) -> Object:
         if key not in self._objects:

@@ -121,7 +121,7 @@ class S3Store:
     def head(self, key: str) -> Meta:
         def look(name: str) -> Meta:
             reply = self._client.head_object(Bucket=self._bucket, Key=name)
-            return Meta(key, _part(reply, "ContentLength"), _etag(reply))
+            return Meta(key, _part(reply, "ContentLength"), _etag(reply), _part(reply, "LastModified").timestamp())
 
         return self._ask(key, look)
 
@@ -131,7 +131,7 @@ class S3Store:
             request = {"Bucket": self._bucket, "Prefix": self._prefix + prefix, **token}
             page = self._translate(prefix, functools.partial(self._client.list_objects_v2, **request))
             for found in page.get("Contents", []):
-                yield Meta(found["Key"].removeprefix(self._prefix), found["Size"], found["ETag"])
+                yield Meta(found["Key"].removeprefix(self._prefix), found["Size"], found["ETag"], found["LastModified"].timestamp())
             if not page["IsTruncated"]:
                 return
             token = {"ContinuationToken": page["NextContinuationToken"]}

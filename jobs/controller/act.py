@@ -26,7 +26,7 @@ from jobs.controller.processes import ProcessLauncher
 from jobs.controller.render import render
 from jobs.controller.runs import Known
 from jobs.controller.site import Site, this_machine, usable_cores
-from jobs.controller.view import open_view
+from jobs.controller.view import counting, open_view
 
 FOLLOW_EVERY_S = 1.0
 CANCEL_PATIENCE_S = 40.0
@@ -36,7 +36,7 @@ def submit(store: Store, dataset: str, source: str, assignments: Sequence[str], 
     """Run a request on this machine to its end, or follow the run that answers it already."""
     steps = graph.load()
     resolved = settings.read(steps, dataset, assignments, source)
-    prepared = submission.prepare(store, steps, dataset, resolved)
+    prepared = submission.prepare(store, steps, dataset, resolved, counting())
     run, new = submission.attach_or_create(store, prepared, nodes or usable_cores())
     if not new:
         return follow(store, run.run)

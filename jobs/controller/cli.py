@@ -311,7 +311,8 @@ def gc(keep_runs: int, dry_run: bool) -> None:
 
     swept = collect(_store(), keep_runs, dry_run=dry_run)
     verb = "would go" if dry_run else "are gone"
-    click.echo(f"{len(swept.runs)} runs and {len(swept.artifacts)} artifacts {verb}: {swept.objects} objects, {swept.size / 1e6:.1f} MB.")
+    what = f"{len(swept.runs)} runs, {len(swept.artifacts)} artifacts and {swept.uploads} uploads"
+    click.echo(f"{what} {verb}: {swept.objects} objects, {swept.size / 1e6:.1f} MB.")
 
 
 @commands.command(hidden=True)

@@ -30,7 +30,6 @@ from jobs.controller.render import render
 from jobs.controller.site import Site
 
 LOOK_EVERY_S = 1.0
-GC_PATIENCE_S = 600.0
 MOST_REPAIRS = 3
 
 
@@ -190,9 +189,7 @@ class Drive:
 
         A gc that began before it was written down may take it still: it is waited for.
         """
-        give_up = self.now() + GC_PATIENCE_S
-        while gc.removes(self.store) and self.now() < give_up:
-            self.launcher.wait(LOOK_EVERY_S)
+        gc.wait_until_removed(self.store, lambda: self.launcher.wait(LOOK_EVERY_S), self.now)
         found = artifact.find_sound(self.store, manifest.step, manifest.key)
         return found is not None and not artifact.missing(self.store, found)
 
@@ -289,7 +286,7 @@ class Drive:
             parameters=whole.parameters,
             tasks=tasks,
             fan_out=step.fan_out,
-            locator=str(self.run.settings.get("source", "")),
+            locator=self.run.locator,
             code=whole.code,
         )
 

@@ -4,7 +4,9 @@ Kept is what can be reached from the newest runs of each dataset, from every run
 from the pointers, and from the newest snapshots. The rest loses its manifest first; then the
 roots are looked at once more, and what a run has found in the cache meanwhile gets its manifest
 back; only then, after a grace in which readers that already follow a manifest may finish, its
-parts go, under a mark in the store. A run, for its part, writes down that a step is done, waits
+parts go, under a mark in the store. What a submit froze or sent goes under the same mark, after
+one more look at the runs; a submit, when its run is in the list, waits while the mark stands and
+puts back what is gone. A run, for its part, writes down that a step is done, waits
 while the mark stands, and then looks whether all of the step's artifact is there. So whoever
 comes second sees what the other did (docs/decisions/0013).
 """
@@ -14,18 +16,22 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
-from common import artifact, records
-from common.errors import AlreadyExists, NotFound
+from common import artifact, records, uploads
+from common.errors import AlreadyExists, Damaged, NotFound
 from common.records import Collection, Manifest, Pointer, Ref
 from common.store import Meta, Store
 from common.store.asking import exists
 from jobs.controller import runs, snapshots
+from jobs.controller.graph import FROZEN
+from jobs.scrape.sources import Item
 
 KEEP_RUNS, GRACE_S = 20, 60.0
+LOOK_EVERY_S, PATIENCE_S = 1.0, 600.0
+UPLOADS_GRACE_S = 24 * 3600.0  # so that whoever is still sending need not send twice
 MARK = "gc.json"
 _ARTIFACT = re.compile(r"artifacts/([^/]+)/([^/]+)/(.+)")
 _PLAN = re.compile(r"artifacts/[^/]+/[^/]+/(?:plan|repair)-(.+)-a\d+\.json")
@@ -40,6 +46,7 @@ class Swept:
 
     runs: list[str] = field(default_factory=list)
     artifacts: list[Address] = field(default_factory=list)
+    uploads: int = 0
     objects: int = 0
     size: int = 0
     restored: int = 0
@@ -50,7 +57,9 @@ class Swept:
         self.size += size
 
 
-def collect(store: Store, keep_runs: int = KEEP_RUNS, grace_s: float = GRACE_S, *, dry_run: bool = False) -> Swept:
+def collect(
+    store: Store, keep_runs: int = KEEP_RUNS, grace_s: float = GRACE_S, *, uploads_grace_s: float = UPLOADS_GRACE_S, dry_run: bool = False
+) -> Swept:
     """Remove what nothing needs; with `dry_run` only count it."""
     kept, dropped = _choose_runs(store, keep_runs)
     reached = _reach(store, kept)
@@ -58,18 +67,27 @@ def collect(store: Store, keep_runs: int = KEEP_RUNS, grace_s: float = GRACE_S, 
     swept = Swept(runs=dropped, artifacts=sorted(address for address in folders if address not in reached))
     if dry_run:
         _count(store, swept, folders)
+        for found in _unneeded_uploads(store, kept, uploads_grace_s):
+            swept.add(found.size)
+            swept.uploads += 1
         return swept
-    taken = _take_manifests(store, swept.artifacts)
+    frozen = [address for address in swept.artifacts if address[0].startswith(FROZEN)]
+    taken = _take_manifests(store, (address for address in swept.artifacts if address not in frozen))
     kept, swept.runs = _choose_runs(store, keep_runs)
     reached = _reach(store, kept, taken)
     swept.restored = _give_back(store, [manifest for address, manifest in taken.items() if address in reached])
-    swept.artifacts = [address for address in swept.artifacts if address not in reached]
+    swept.artifacts = [address for address in swept.artifacts if address not in reached and address not in frozen]
     for address in taken.keys() & set(swept.artifacts):
         swept.add(len(records.encode(taken[address])))
     if any(runs.read(store, run).condition == runs.RUNNING for run in kept):
         time.sleep(grace_s)
     store.put(MARK, records.encode(Collection(by=runs.me())))
     _remove_folders(store, swept)
+    kept, _ = _choose_runs(store, keep_runs)
+    _remove_frozen(store, kept, frozen, swept)
+    unneeded = list(_unneeded_uploads(store, kept, uploads_grace_s))
+    _delete(store, unneeded, swept)
+    swept.uploads = len(unneeded)
     store.delete(MARK)
     _remove_runs(store, swept)
     _remove_models(store, swept)
@@ -86,6 +104,17 @@ def removes(store: Store) -> bool:
         return True
     store.delete(MARK)
     return False
+
+
+def _pause() -> None:
+    time.sleep(LOOK_EVERY_S)
+
+
+def wait_until_removed(store: Store, pause: Callable[[], object] = _pause, now: Callable[[], float] = time.monotonic) -> None:
+    """Wait while a collection removes parts; not for ever, because one that died on another machine leaves its mark."""
+    give_up = now() + PATIENCE_S
+    while removes(store) and now() < give_up:
+        pause()
 
 
 def _choose_runs(store: Store, keep_runs: int) -> tuple[list[str], list[str]]:
@@ -170,6 +199,25 @@ def _removable(store: Store, prefix: str, dropped: set[str]) -> Iterator[Meta]:
             yield found
 
 
+def _unneeded_uploads(store: Store, kept: Iterable[str], grace_s: float) -> Iterator[Meta]:
+    """Yield the uploads that were sent some time ago and that no run which may still go on will read."""
+    needed = {uploads.key(item.token) for run in kept for item in _waits_for(store, run)}
+    now = time.time()
+    for found in store.list(uploads.FOLDER):
+        if found.key not in needed and now - found.modified >= grace_s:
+            yield found
+
+
+def _waits_for(store: Store, name: str) -> list[Item]:
+    known = runs.read(store, name)
+    if known.run.locator != uploads.LOCATOR or known.condition == runs.DONE:
+        return []
+    try:
+        return runs.listing(store, known.run).items
+    except Damaged:  # such a run cannot go on
+        return []
+
+
 def _count(store: Store, swept: Swept, folders: dict[Address, list[Meta]]) -> None:
     for found in chain(*(folders[address] for address in swept.artifacts), *(store.list(f"runs/{run}/") for run in swept.runs)):
         swept.add(found.size)
@@ -202,6 +250,15 @@ def _remove_folders(store: Store, swept: Swept) -> None:
         if artifact.find_sound(store, *address) is not None:
             continue  # made again meanwhile
         _delete(store, _removable(store, f"{artifact.folder(*address)}/", set(swept.runs)), swept)
+
+
+def _remove_frozen(store: Store, kept: Iterable[str], addresses: Iterable[Address], swept: Swept) -> None:
+    """Remove frozen inputs of runs that are not kept: nobody could make them again, so none is taken and given back."""
+    needed = {(ref.step, ref.key) for run in kept for ref in runs.read(store, run).run.frozen.values() if ref is not None}
+    for address in addresses:
+        if address not in needed:
+            swept.artifacts.append(address)
+            _delete(store, store.list(f"{artifact.folder(*address)}/"), swept)
 
 
 def _remove_runs(store: Store, swept: Swept) -> None:

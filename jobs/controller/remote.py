@@ -17,7 +17,7 @@ from common.errors import DarkroomError, ExitCode, Refused
 from common.records import Run, State
 from common.store import Store
 from jobs import harness
-from jobs.controller import graph, runs, settings, submission
+from jobs.controller import graph, runs, settings, submission, uploading
 from jobs.controller.cluster import KubernetesLauncher, put_job
 from jobs.controller.drive import Drive
 from jobs.controller.kubernetes import Absent, Api, ClusterRefused, connect
@@ -28,8 +28,7 @@ from jobs.controller.pods import condition
 from jobs.controller.render import RUN, TERMINATION_MESSAGE, driver_name, render_driver
 from jobs.controller.runs import Known
 from jobs.controller.site import SITE_MAP, Site, on_cluster
-from jobs.controller.view import Lines, PlainView, open_view
-from jobs.scrape.sources import kind_of
+from jobs.controller.view import Lines, PlainView, counting, open_view
 
 NODES = 2
 LOOK_EVERY_S = 1.0
@@ -67,11 +66,8 @@ def submit(
     """Submit a request to the cluster and watch it to its end; Ctrl-C ends the watching only."""
     steps = graph.load()
     resolved = settings.read(steps, dataset, assignments, source)
-    if kind_of(resolved.values.text("source")).here:
-        raise Refused(
-            "Pods cannot read a folder of this machine. Runs on a cluster take s3://bucket/prefix, `rendered` and `digits` so far."
-        )
-    prepared = submission.prepare(store, steps, dataset, resolved, environment=environment)
+    prepared = submission.prepare(store, steps, dataset, resolved, counting(), environment)
+    prepared = uploading.send(store, prepared, counting())
     run, new = submission.attach_or_create(store, prepared, nodes or NODES, api.namespace)
     if new:
         start(api, site, store, run)
@@ -81,11 +77,12 @@ def submit(
 
 
 def start(api: Api, site: Site, store: Store, run: Run) -> None:
-    """Create the driver's Job; where that fails, the run ends as failed."""
+    """Create the driver's Job when the run has all that its pods will read; where that fails, the run ends as failed."""
     try:
+        uploading.confirm(store, run)
         put_job(api, render_driver(run, site), site.owner)
     except DarkroomError as error:
-        runs.end(store, run.run, runs.FAILED, f"The driver's Job could not be created. {error}", writer="submit")
+        runs.end(store, run.run, runs.FAILED, f"The run could not be started. {error}", writer="submit")
         raise
 
 

@@ -13,15 +13,17 @@ from typing import TypeVar
 
 import msgspec
 
-from common import records
+from common import artifact, records
 from common.errors import BadInput, NotFound, PreconditionFailed, UnknownRun, did_you_mean
 from common.records import Cancel, Driver, Held, Run, Scale, StageRecord, State, Waiting
 from common.store import IfMatch, Store
 from jobs.controller.alive import alive, process_start
+from jobs.scrape.sources import Offer
 
 D = TypeVar("D", bound=records.Document)
 
 DRIVER = "DARKROOM_DRIVER"  # the name of the driver's Job, in its pods
+LISTING = "listing.json"  # the part of run/listing
 RUNNING, DONE, FAILED, CANCELLED, INTERRUPTED = "running", "done", "failed", "cancelled", "interrupted"
 
 
@@ -107,6 +109,13 @@ def read(store: Store, run: str) -> Known:
         raise UnknownRun(f"There is no run {run!r} in {store.url}.{did_you_mean(run, known)} `darkroom runs` lists them.") from None
     except BadInput as error:
         raise BadInput(f"{error} Submit again: what the run made is kept.") from error
+
+
+def listing(store: Store, run: Run) -> Offer:
+    """Return what the run's source offered when it was submitted; only where it was listed then. Raises Damaged."""
+    ref = run.frozen["listing"]
+    assert ref is not None  # noqa: S101 - see above
+    return records.read_json(artifact.read_ref(store, ref).read(LISTING), Offer, LISTING)
 
 
 def now_text() -> str:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from common import edits, records
+from common import artifact, edits, records
 from common.artifact import Draft
 from common.errors import AlreadyExists, BadInput, NotFound, PreconditionFailed, UnknownRun
 from common.parameters import Resolved
@@ -23,7 +23,7 @@ from common.progress import Reporter, silent
 from common.records import Driver, Part, Recipe, Ref, Request, Run, State
 from common.store import IfMatch, Store
 from jobs import __version__
-from jobs.controller import preflight, runs, snapshots
+from jobs.controller import gc, preflight, runs, snapshots
 from jobs.controller.graph import Graph
 from jobs.controller.render import driver_name
 from jobs.scrape import sources
@@ -53,7 +53,7 @@ class Frozen:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A request that may start. `observation` digests what is asked of which source, by which code."""
+    """A request that may start. `observation` digests what is asked of which source, by which code; `locator` says where it lies."""
 
     dataset: str
     resolved: Resolved
@@ -63,6 +63,7 @@ class Prepared:
     observation: str
     previous: Ref | None
     number: int
+    locator: str
 
 
 def prepare(
@@ -83,8 +84,8 @@ def prepare(
     source = resolved.values.text("source")
     kind, listing = sources.kind_of(source), None
     if kind.listed:
-        found = preflight.look(kind, Reach(source, resolved.values, environment), progress)
-        listing = Frozen("run/listing", "listing.json", records.canonical(Offer(source=kind.name, items=found.items)))
+        found = preflight.look(kind, Reach(source, values=resolved.values, environment=environment), progress)
+        listing = Frozen("run/listing", runs.LISTING, records.canonical(Offer(source=kind.name, items=found.items)))
     preflight.check_store(store)
     words = edits.read(store, dataset)
     code = steps.code()
@@ -102,6 +103,7 @@ def prepare(
         observation=observation,
         previous=previous,
         number=latest.number if latest else 0,
+        locator=source,
     )
 
 
@@ -119,9 +121,9 @@ def create(store: Store, prepared: Prepared, nodes: int, namespace: str = "") ->
 
     The driver is this process, or a Job in a namespace.
     """
-    for one in (prepared.listing, prepared.edits):
-        if one is not None:
-            _freeze(store, one)
+    frozen = [one for one in (prepared.listing, prepared.edits) if one is not None]
+    for one in frozen:
+        _freeze(store, one)
     run = Run(
         run=_new_name(prepared.dataset),
         dataset=prepared.dataset,
@@ -132,6 +134,7 @@ def create(store: Store, prepared: Prepared, nodes: int, namespace: str = "") ->
         origins=dict(prepared.resolved.origins),
         frozen=frozen_refs(prepared),
         observation=prepared.observation,
+        locator=prepared.locator,
         code=prepared.code,
         nodes=nodes,
         namespace=namespace,
@@ -141,6 +144,8 @@ def create(store: Store, prepared: Prepared, nodes: int, namespace: str = "") ->
     state = State(state=runs.RUNNING, driver=driver, started=run.created, writer=secrets.token_hex(8))
     store.put(runs.state_key(run.run), records.encode(state), "create")
     store.put(runs.index_key(run.dataset, run.run), run.created.encode())
+    for one in frozen:
+        _hold(store, one)
     return run
 
 
@@ -195,6 +200,16 @@ def _freeze(store: Store, one: Frozen) -> None:
     draft = Draft(store, one.recipe)
     draft.write(one.part, one.data)
     draft.commit()
+
+
+def _hold(store: Store, one: Frozen) -> None:
+    """See that what was frozen is still there: a collection that looked before the run was in the list may take it."""
+    while True:
+        gc.wait_until_removed(store)
+        found = artifact.find_sound(store, one.ref.step, one.ref.key)
+        if found is not None and not artifact.missing(store, found):
+            return
+        _freeze(store, one)
 
 
 def _withdraw(store: Store, run: Run) -> None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
 from common import records
 from common.errors import DarkroomError
-from common.progress import duration, rate_and_left
+from common.progress import Reporter, Throttled, duration, rate_and_left
 from common.records import Progress
 from common.store import Store
 from jobs.controller.graph import Graph
 from jobs.controller.plan import Observed, StepState
 
-PIPE_EVERY_S = 10.0
+PIPE_EVERY_S, LIVE_EVERY_S = 10.0, 0.2
+QUIET_S = 2.0  # what is over so soon needs no figures
+CLEAR = "\r\x1b[2K"
 MARKS = {"done": "✓", "cached": "✓", "running": "▸", "waiting": "·", "failed": "✗"}
 
 
@@ -92,6 +94,25 @@ class Lines:
             return [records.decode(self._store.get(one.key).data, Progress, one.key) for one in self._store.list(prefix)]
         except DarkroomError:  # progress is a courtesy; the run does not depend on it
             return []
+
+
+def counting(stream: IO[str] | None = None, now: Callable[[], float] = time.monotonic) -> Reporter:
+    """Return what shows, before there is a run, how far a longer piece of work is: n/N, rate and time left."""
+    out = stream or sys.stderr
+    live, started, shown = out.isatty(), now(), False
+
+    def show(done: int, total: int, note: str = "") -> None:
+        nonlocal shown
+        elapsed = now() - started
+        if elapsed < QUIET_S and not shown:
+            return
+        shown = True
+        speed, left = rate_and_left(done, total, elapsed)
+        tail = f", {duration(left)} left" if left is not None and done < total else ""
+        end = "\n" if done == total or not live else ""
+        print(f"{CLEAR if live else ''}{done}/{total} {note}, {speed:.0f}/s{tail}", end=end, file=out, flush=True)
+
+    return Throttled(show, LIVE_EVERY_S if live else PIPE_EVERY_S, now)
 
 
 class PlainView:

@@ -43,7 +43,7 @@ def fetch_chunk(work: Work) -> None:
     """Fetch and check one chunk; content: a shard of the good pictures, and each token's outcome."""
     chunk = read_json(work.the_unit().read(CHUNK), Offer, CHUNK)
     kind = kind_named(chunk.source)
-    source = kind.open(Reach(work.locator))
+    source = kind.open(Reach(work.locator, work.uploads))
     pictures: dict[str, shards.Picture] = {}
     outcomes = []
     with _checker(kind) as check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,7 @@ from common.store.memory import MemoryStore
 from common.store.probe import REMEMBERED, probe, probe_once
 from common.store.s3 import S3Store
 from tests.support import servers
+from tests.support.buckets import Bucket
 
 STORES = ["memory", "local", "moto", "versitygw"]
 
@@ -46,6 +48,13 @@ def test_an_etag_names_the_version_and_is_the_same_from_put_get_head_and_list(st
     etag = store.put("a/b", b"one")
     assert etag == store.get("a/b").etag == store.head("a/b").etag == next(iter(store.list("a/"))).etag
     assert store.put("a/b", b"two") != etag
+
+
+def test_a_store_tells_when_an_object_was_written(store: Store) -> None:
+    store.put("a/b", b"one")
+    listed = next(iter(store.list("a/")))
+    assert abs(listed.modified - time.time()) < 60
+    assert abs(store.head("a/b").modified - listed.modified) < 2
 
 
 def test_missing_objects_are_not_found_by_any_reading_verb(store: Store, tmp_path: Path) -> None:
@@ -129,6 +138,16 @@ def test_files_go_up_and_down_whole(store: Store, tmp_path: Path) -> None:
     assert store.head("u/file").etag == etag
     store.download("u/file", tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("server", ["moto", "versitygw"])
+def test_what_others_put_into_a_bucket_is_read_whatever_its_name(server: str, request: pytest.FixtureRequest) -> None:
+    pictures = Bucket(request.getfixturevalue(f"{server}_endpoint"))
+    store = S3Store(pictures.url.split("/")[2], "some/where", pictures.environment["DARKROOM_S3_ENDPOINT"])
+    for name in ("a b", "ü/%20+1 (2).jpg", ".hidden", "a=b&c?d#e"):
+        pictures.put(name, name.encode())
+        assert store.get(name).data == name.encode()
+        assert store.head(name) == next(iter(store.list(name)))
 
 
 @pytest.mark.parametrize("key", ["../up", "a//b", "/a", "a/", ".hidden", "a/.b", "a b", "ü", "", "a/../b", "x" * 1000, "a\nb"])

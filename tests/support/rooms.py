@@ -12,6 +12,7 @@ from common.progress import silent
 from common.records import Recipe, digest_of
 from common.stage import Work
 from common.store import Store
+from common.uploads import Uploads
 from jobs.controller import graph
 
 
@@ -41,7 +42,7 @@ def run_step(
     )
     draft = Draft(store, recipe)
     said: list[str] = []
-    work = Work(settings, given, draft, silent, threads, locator, unit, said.append)
+    work = Work(settings, given, draft, silent, threads, locator, Uploads(store), unit, said.append)
     room = importlib.import_module(f"jobs.{name.partition('/')[0]}.stage")
     room.STEPS[name](work)
     return Artifact(store, draft.commit())

@@ -13,6 +13,7 @@ from jobs.controller.inprocess import spawn_in
 from jobs.controller.processes import ProcessLauncher, Spawn
 from jobs.controller.runs import Known
 from jobs.controller.site import Site
+from jobs.controller.submission import Prepared
 
 # A run that is small in every dimension.
 SMALL = (
@@ -25,11 +26,16 @@ SMALL = (
 )
 
 
-def request(store: Store, source: Path | str, sets: Sequence[str] = SMALL, dataset: str = "mine", nodes: int = 1) -> Run:
-    """Submit without driving; returns the run."""
+def prepare(store: Store, source: Path | str, sets: Sequence[str] = SMALL, dataset: str = "mine") -> Prepared:
+    """Look at a source as a submit does."""
     steps = graph.load()
     resolved = settings.read(steps, dataset, sets, str(source))
-    return submission.create(store, submission.prepare(store, steps, dataset, resolved), nodes)
+    return submission.prepare(store, steps, dataset, resolved)
+
+
+def request(store: Store, source: Path | str, sets: Sequence[str] = SMALL, dataset: str = "mine", nodes: int = 1) -> Run:
+    """Submit without driving; returns the run."""
+    return submission.create(store, prepare(store, source, sets, dataset), nodes)
 
 
 def drive(store: Store, run: Run, spawn: Spawn | None = None) -> Known:

@@ -1,4 +1,7 @@
-"""A folder of class folders on the machine of whoever submits, listed and hashed there."""
+"""A folder of class folders on the machine of whoever submits, listed and hashed there.
+
+A run fetches from that folder where it can, and what was sent of it to the store where it cannot.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,20 @@ from urllib.parse import unquote, urlsplit
 
 from common.errors import BadInput
 from common.progress import Reporter, silent
+from common.uploads import LOCATOR, Uploads
 from jobs.scrape.sources.kinds import CHANGED, Item, Kind, Listing, Reach
 from jobs.scrape.sources.layout import DEDICATED, dedicated, is_hidden, label_of, lay_out
 
 
 class FolderSource:
-    """Files below `root`. A token is the sha256 of a file's bytes; only such are fetched as are still what was listed."""
+    """Files below `root`. A token is the sha256 of a file's bytes; only such are fetched as are still what was listed.
 
-    def __init__(self, root: Path) -> None:
+    What was `sent` is fetched from there, wherever the root is.
+    """
+
+    def __init__(self, root: Path, sent: Uploads | None = None) -> None:
         self._root = root
+        self._sent = sent
 
     def look(self, progress: Reporter = silent) -> Listing:
         _check_folder(self._root)
@@ -33,6 +41,8 @@ class FolderSource:
         return Listing(items, layout.classes, layout.passed_over)
 
     def fetch(self, item: Item) -> bytes:
+        if self._sent is not None:
+            return self._sent.read(item.token)
         try:
             data = (self._root / item.name).read_bytes()
         except OSError as error:
@@ -47,7 +57,7 @@ class FolderSource:
 
 
 def _open(reach: Reach) -> FolderSource:
-    return FolderSource(Path(reach.locator))
+    return FolderSource(Path(reach.locator), reach.uploads if reach.locator == LOCATOR else None)
 
 
 def _settle(source: str) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from common.parameters import Values
 from common.progress import Reporter
 from common.records import Value
+from common.uploads import Uploads
 
 CHANGED = "changed while the run was looking; submit again"
 
@@ -63,9 +64,10 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Reach:
-    """How a process reaches a source: where it lies, the settings that its kind names, this machine's environment."""
+    """How a process reaches a source: where it lies, what was sent of it, its kind's settings, this machine's environment."""
 
     locator: str = ""
+    uploads: Uploads | None = None
     values: Values = field(default_factory=lambda: Values({}))
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
 

@@ -14,7 +14,7 @@ from common.store.memory import MemoryStore
 from jobs.controller import graph
 from jobs.controller.launcher import JobStatus, Trouble
 from jobs.controller.plan import Observed, StepState
-from jobs.controller.view import Lines, LiveView, PlainView, open_view
+from jobs.controller.view import CLEAR, Lines, LiveView, PlainView, counting, open_view
 
 STEPS = graph.load()
 RECIPE = Recipe(step="x", parameters={}, inputs={}, code="")
@@ -112,3 +112,30 @@ def test_a_terminal_gets_one_line_a_stage_even_a_narrow_one(memory: MemoryStore,
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
     assert all(stage.name in text for stage in STEPS.stages)
     assert max(len(line) for line in text.splitlines()) <= 30
+
+
+def test_work_before_the_run_is_shown_with_rate_and_time_left_when_it_takes_longer() -> None:
+    out, clock = Terminal(), [0.0]
+    report = counting(out, lambda: clock[0])
+    for done, at in ((1, 1.0), (40, 4.0), (41, 4.1), (80, 8.0)):
+        clock[0] = at
+        report(done, 80, "pictures sent")
+    assert out.getvalue() == f"{CLEAR}40/80 pictures sent, 10/s, 4 s left{CLEAR}80/80 pictures sent, 10/s\n"
+
+
+def test_a_pipe_gets_a_line_now_and_then_and_short_work_none() -> None:
+    out, clock = io.StringIO(), [0.0]
+    report = counting(out, lambda: clock[0])
+    for done, at in ((1, 0.1), (4, 1.9)):
+        clock[0] = at
+        report(done, 4, "pictures listed")
+    assert out.getvalue() == ""
+    slow = counting(out, lambda: clock[0])
+    for done in range(1, 5):
+        clock[0] += 6.0
+        slow(done, 4, "pictures listed")
+    assert out.getvalue().splitlines() == [
+        "1/4 pictures listed, 0/s, 18 s left",
+        "3/4 pictures listed, 0/s, 6 s left",
+        "4/4 pictures listed, 0/s",
+    ]
