@@ -29,6 +29,11 @@ STAGES = [stage.name for stage in graph.load().stages]
 RUN_S = 150.0
 
 
+def digests(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the content digest of each stage of a run."""
+    return {stage["name"]: stage["content_digest"] for stage in document["stages"]}
+
+
 @contextlib.contextmanager
 def at_hand() -> Iterator[Kubernetes]:
     """Yield the cluster that KUBECONFIG names, or our own, brought up with our images and taken down again.
@@ -101,6 +106,17 @@ class Installed:
     def submit(self, *more: str, nodes: int = 2) -> dict[str, Any]:
         words = ("submit", "fashionTexture", "--on", "kubernetes", "--nodes", str(nodes), *sets([*SMALL, *more]))
         document: dict[str, Any] = self.run(*words)
+        return document
+
+    def run_here(self, store: Path, *words: str) -> dict[str, Any]:
+        """Run a command with `--json` on this machine, over a folder store; return its document.
+
+        A machine may choose OpenBLAS's kernels by environment; pods choose by the processor, so it does here too.
+        """
+        plain = {name: value for name, value in self.environment.items() if not name.startswith("OPENBLAS_")}
+        own = {**plain, "DARKROOM_STORE": store.as_uri()}
+        done = subprocess.run([*MAIN, *words, "--json"], env=own, capture_output=True, text=True, timeout=RUN_S, check=True)
+        document: dict[str, Any] = json.loads(done.stdout)
         return document
 
     def begun(self) -> str:

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from jobs.controller.render import driver_name
-from tests.cluster.installed import RUN_S, SMALL, STAGES, Installed
+from tests.cluster.installed import RUN_S, SMALL, STAGES, Installed, digests
 from tests.cluster.kubernetes import wait_until
-from tests.support.command import MAIN, sets
-
-
-def digests(document: Mapping[str, Any]) -> dict[str, str]:
-    return {stage["name"]: stage["content_digest"] for stage in document["stages"]}
+from tests.support.command import sets
 
 
 def test_a_run_has_the_digests_that_it_has_on_one_machine_and_is_found_again(installed: Installed, tmp_path: Path) -> None:
     document = installed.submit()
     assert document["state"] == "done", document
-    # A machine may choose OpenBLAS's kernels by environment; pods choose by the processor, so it does here too.
-    plain = {name: value for name, value in installed.environment.items() if not name.startswith("OPENBLAS_")}
-    local = subprocess.run(
-        [*MAIN, "submit", "fashionTexture", *sets(SMALL), "--json"],
-        env={**plain, "DARKROOM_STORE": (tmp_path / "local").as_uri()},
-        capture_output=True,
-        text=True,
-        timeout=RUN_S,
-        check=True,
-    )
-    assert digests(document) == digests(json.loads(local.stdout))
+    assert digests(document) == digests(installed.run_here(tmp_path / "local", "submit", "fashionTexture", *sets(SMALL)))
     again = installed.submit()
     assert all(stage["cached"] for stage in again["stages"])
     assert set(installed.jobs(again["run"])) == {driver_name(again["run"])}
