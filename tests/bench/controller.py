@@ -35,6 +35,7 @@ from tests.support.rooms import commit
 
 ROUNDS, WIDE, IDLE_S = 2, 1000, 310.0
 NEEDS = {"requests": {"cpu": "50m"}, "limits": {"cpu": "1", "memory": "1Gi"}}
+POD_NAME_KEEPS = 54  # characters of a long Job's name
 JOB_CONTROLLER = "system:serviceaccount:kube-system:job-controller"
 
 LIMITS = (
@@ -168,7 +169,8 @@ def _job_ended(seen: Sequence[Request], name: str) -> float:
 
 def _pod_ended(seen: Sequence[Request], job: str, until: float) -> float:
     """Return when a kubelet last said something of the Job's pods, before the Job ended: that is how they ended."""
-    return max(one.at for one in seen if one.resource == "pods/status" and one.name.startswith(f"{job}-") and one.at <= until)
+    begin = job[:POD_NAME_KEEPS]
+    return max(one.at for one in seen if one.resource == "pods/status" and one.name.startswith(begin) and one.at <= until)
 
 
 def by_hand(place: Place, jobs: Sequence[tuple[dict[str, Any], Plan]]) -> float:
