@@ -8,6 +8,7 @@ whose stage is frozen for five minutes. Drivers are Jobs with the chart's defaul
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -25,7 +26,11 @@ from common import artifact, records
 from common.artifact import seal
 from common.records import Plan, Recipe, Run, StageRecord
 from jobs.controller import graph, remote, runs, settings, submission
+from jobs.controller.cluster import KubernetesLauncher
+from jobs.controller.drive import Drive
 from jobs.controller.kubernetes import connect
+from jobs.controller.launcher import Job
+from jobs.controller.plan import Observed
 from jobs.controller.render import driver_name, render
 from tests.bench.place import Place, prepared
 from tests.bench.rows import Bench, below, emit, faster, machine, say
@@ -35,6 +40,7 @@ from tests.support.rooms import commit
 
 ROUNDS, WIDE, IDLE_S = 2, 1000, 310.0
 NEEDS = {"requests": {"cpu": "50m"}, "limits": {"cpu": "1", "memory": "1Gi"}}
+POD_NAME_KEEPS = 54  # characters of a long Job's name
 JOB_CONTROLLER = "system:serviceaccount:kube-system:job-controller"
 
 LIMITS = (
@@ -59,7 +65,8 @@ def main() -> None:
         below("hand-off, from a Job's end to the next Job, worst", max(after_job), 1.0, "budget", "s"),
         below("hand-off, from the last pod's end to the next Job, median", statistics.median(after_pod), 1.0, "budget", "s"),
         below("hand-off, from the last pod's end to the next Job, worst", max(after_pod), 1.0, "budget", "s"),
-        below(f"{WIDE} shards: from the driver's first request to their Job", wide.seconds, 1.0, "budget", "s"),
+        below(f"{WIDE} shards: from the decision to their Job", wide.decided_s, 1.0, "budget", "s"),
+        below(f"{WIDE} shards: from a new driver's first request to their Job", wide.begun_s, 1.0, "budget", "s"),
         below(f"{WIDE} shards: create calls", wide.creates, 1, "one", "calls"),
         below(f"a running stage where nothing happens, over {IDLE_S:.0f} s", idle.requests_a_minute, 6, "budget", "requests/min"),
         below("peak memory of a driver", idle.peak_mib, 512, "its limit", "MiB"),
@@ -168,7 +175,8 @@ def _job_ended(seen: Sequence[Request], name: str) -> float:
 
 def _pod_ended(seen: Sequence[Request], job: str, until: float) -> float:
     """Return when a kubelet last said something of the Job's pods, before the Job ended: that is how they ended."""
-    return max(one.at for one in seen if one.resource == "pods/status" and one.name.startswith(f"{job}-") and one.at <= until)
+    begin = job[:POD_NAME_KEEPS]
+    return max(one.at for one in seen if one.resource == "pods/status" and one.name.startswith(begin) and one.at <= until)
 
 
 def by_hand(place: Place, jobs: Sequence[tuple[dict[str, Any], Plan]]) -> float:
@@ -193,25 +201,52 @@ def by_hand(place: Place, jobs: Sequence[tuple[dict[str, Any], Plan]]) -> float:
 
 @dataclass(frozen=True)
 class Wide:
-    seconds: float
+    """Seconds from a decision to the Job, and from a new driver's first request to it, looking at the store included."""
+
+    decided_s: float
+    begun_s: float
     creates: int
 
 
+class Enough(Exception):
+    """What was to be measured has been."""
+
+
+class Stopwatch(KubernetesLauncher):
+    """Stops a drive when the wide Job is created."""
+
+    decided = created = 0.0
+
+    def watch(self, _: Observed) -> None:
+        self.decided = time.monotonic()
+
+    def create(self, job: Job) -> None:
+        super().create(job)
+        if job["spec"]["completions"] == WIDE:
+            self.created = time.monotonic()
+            raise Enough
+
+
 def thousand_shards(place: Place) -> Wide:
-    """Start a driver on a run that has a wide snapshot already, and wait for the Job that hashes it."""
-    api, run, since = connect(place.namespace), wide_run(place), time.time()
+    """Drive a run that has a wide snapshot already until the Job that hashes it: here, and by a driver in its pod."""
+    api, run = connect(place.namespace), wide_run(place)
+    place.store.delete(runs.state_key(run.run))  # nobody drives it
+    launcher = Stopwatch(api, run.run)
+    with contextlib.suppress(Enough):
+        Drive(place.store, launcher, run, place.site(), watch=launcher.watch)()
+    launcher.close()
+    remote.clear(api, run.run)
+
+    run, since = wide_run(place), time.time()
     remote.start(api, place.site(), place.store, run)
     wait_until(lambda: bool(creations(requests(place, since), "-dedup-hash-")), 60)
     seen = requests(place, since)
-    made = creations(seen, "-dedup-hash-")
-    (name,) = made
-    assert api.read_job(name)["spec"]["completions"] == WIDE
+    ((name, made),) = creations(seen, "-dedup-hash-").items()
     first = min(one.at for one in seen if one.user.endswith(":darkroom-driver") and one.name == driver_name(run.run))
-    api.delete_job(driver_name(run.run))
-    wait_until(lambda: not place.installed.jobs(run.run), 60)
-    found = Wide(made[name].answered - first, sum(one.verb == "create" and one.name == name for one in seen))
-    in_server = made[name].answered - made[name].at
-    say(f"  {WIDE} shards: {found.seconds:.2f} s, {found.creates} create call(s), {in_server:.3f} s in the API server")
+    remote.clear(api, run.run)
+    creates = sum(one.verb == "create" and one.name == name for one in seen)
+    found = Wide(launcher.created - launcher.decided, made.answered - first, creates)
+    say(f"  {WIDE} shards: {found.decided_s:.2f} s, {found.begun_s:.2f} s with all before it, {creates} create call(s)")
     return found
 
 
