@@ -64,6 +64,7 @@ def test_a_run_reads_what_was_sent_and_has_the_keys_and_digests_of_one_that_read
     here = whole.submit(local, folder)
     run = request(memory, folder)
     folder.rename(tmp_path / "elsewhere")
+    uploading.confirm(memory, run)  # as a resume does, from a machine that has no such folder
     there = whole.drive(memory, run)
     assert there.condition == runs.DONE, there.state
     assert {step: record.ref for step, record in there.records.items()} == {step: record.ref for step, record in here.records.items()}
