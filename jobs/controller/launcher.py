@@ -72,6 +72,14 @@ class JobStatus:
         """How many processes ended badly and were, or could have been, started again."""
         return sum(1 for ending in self.endings if ending.exit_code)
 
+    @property
+    def has_worked(self) -> bool:
+        """Whether nothing more comes of it: it has a condition, or each index has a process that ended well.
+
+        A cluster gives a Job its condition a second or two after its last pod has ended.
+        """
+        return bool(self.condition) or len({ending.index for ending in self.endings if not ending.exit_code}) >= self.completions
+
 
 class Launcher(Protocol):
     """Runs Jobs."""

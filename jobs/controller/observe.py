@@ -98,8 +98,8 @@ class Observer:
         whole = graph.recipe(state.step, self._values, inputs, self._run.code[state.stage.name])
         job = _newest(jobs, whole)
         state = dataclasses.replace(state, recipe=whole, inputs=inputs, attempts=self._count_attempts(whole), job=job)
-        if state.job is not None and not state.job.condition:
-            return state  # it works; its artifact will be there when it has ended
+        if state.job is not None and not state.job.has_worked:
+            return state  # its artifact will be there when it has
         return self._look_for_artifact(state, whole)
 
     def _inputs(self, step: Step, refs: Mapping[str, Ref | None]) -> dict[str, Ref] | None:

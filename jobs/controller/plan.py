@@ -142,10 +142,12 @@ def _next(one: StepState, seen: Observed) -> Action | None:
         return _mend(one, one.lost[0], seen, f"{one.step.name} was there and is damaged.")
     if one.manifest is not None:
         return Keep(one, one.manifest, cached=one.attempts == 0)
-    if one.job is not None and not one.job.condition:
+    if one.job is not None and not one.job.has_worked:
         return _while_it_runs(one, one.job, seen)
     if one.step.fan_out and not one.missing:
         return Seal(one)
+    if one.job is not None and not one.job.condition:
+        return None  # its pods say that they did it, and it is not there: how the Job ends decides
     if one.job is not None and one.job.condition == FAILED:
         return _after_failure(one, one.job, seen)
     if one.job is not None and one.job.condition == COMPLETE and one.attempts >= MOST_ATTEMPTS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -47,6 +48,7 @@ def at_hand() -> Iterator[Kubernetes]:
     ours.check_owner()
     was_up = ours.ready()
     before = remains.machine()
+    signal.signal(signal.SIGTERM, _interrupt)  # whoever is out of patience wants it gone too
     images = [entry["image"] for name, entry in json.loads(build.RECORD.read_text()).items() if name in build.rooms()]
     try:
         _by_hand("up")
@@ -57,6 +59,10 @@ def at_hand() -> Iterator[Kubernetes]:
             _by_hand("down")  # which looks for what it knows of
             left = {kind: now - before[kind] for kind, now in remains.machine().items() if now - before[kind]}
             assert not left, f"the cluster left on this machine: {left}"
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _by_hand(*words: str) -> None:

@@ -76,6 +76,21 @@ def test_a_working_job_is_waited_for() -> None:
     assert decide(Observed((state(job=job(), attempts=1),))) == []
 
 
+def test_what_a_job_s_processes_made_is_taken_before_the_job_says_that_it_is_complete() -> None:
+    made = manifest()
+    worked = dataclasses.replace(job("", "", Ending(0, 0), Ending(1, 10), Ending(1, 0), Ending(2, 0)), completions=3)
+    one = state(job=worked, attempts=1, manifest=made)
+    assert decide(Observed((one,))) == [Keep(one, made, cached=False)]
+    wide = state(WIDE, tasks=TASKS, missing=(), job=worked, attempts=1)
+    assert decide(Observed((wide,), nodes=3)) == [Seal(wide)]
+    assert decide(Observed((state(WIDE, tasks=TASKS, missing=TASKS[:1], job=worked, attempts=1),), nodes=3)) == []
+
+
+@pytest.mark.parametrize("endings", [(Ending(0, 0),), (Ending(0, 0), Ending(1, 10)), (Ending(0, 0), Ending(0, 0))])
+def test_a_job_with_an_index_that_has_not_ended_well_still_works(endings: tuple[Ending, ...]) -> None:
+    assert not dataclasses.replace(job("", "", *endings), completions=2).has_worked
+
+
 def test_a_wide_step_whose_units_are_all_there_is_sealed() -> None:
     one = state(WIDE, tasks=TASKS, missing=())
     assert decide(Observed((one,))) == [Seal(one)]
