@@ -27,12 +27,13 @@ SPEAKS_S = 7.0
 WORKER = """
 import sys, time
 from jobs import harness
+greedy = "greedy" in sys.argv
 def work(*_):
     held, started = [], time.time()
     while True:
         print(f"at {time.time():.3f}", flush=True)
         time.sleep(0.1)
-        if "greedy" in sys.argv and time.time() - started > 6:
+        if greedy and time.time() - started > 6:
             held.append(b"x" * 2**24)
 harness.run_task = work
 sys.argv = [one for one in sys.argv if one != "greedy"]
