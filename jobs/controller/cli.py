@@ -191,10 +191,11 @@ def explain(run: str, stage: str, as_json: bool) -> None:
     store = _store()
     known = _pick(store, run)
     found = act.explain(store, known, stage)
+    held = _driver_trouble(known)
     if as_json:
-        _print_json({"run": known.run.run, "steps": found})
+        _print_json({"run": known.run.run, "driver": held, "steps": found})
     else:
-        _print_table(("STEP", "WHY"), list(found.items()))
+        _print_table(("STEP", "WHY"), [*([("driver", f"waits: {held}")] if held else []), *found.items()])
         if known.state and known.state.reason:
             click.echo(f"\n{known.run.run} {known.condition}: {known.state.reason}")
 
@@ -421,6 +422,14 @@ def _pick(store: Store, run: str) -> Known:
 
         return remote.look(store, known)
     return known
+
+
+def _driver_trouble(known: Known) -> str:
+    if known.condition != "running" or not known.run.namespace:
+        return ""
+    from jobs.controller import remote
+
+    return remote.driver_trouble(known)
 
 
 def _document(store: Store, known: Known) -> dict[str, Any]:

@@ -160,9 +160,7 @@ def look(store: Store, known: Known) -> Known:
 
 
 def driver_trouble(known: Known) -> str:
-    """Say what keeps a run's driver from starting, "" where nothing does or the cluster cannot be asked."""
-    if known.condition != runs.RUNNING or not known.run.namespace:
-        return ""
+    """Say what keeps the driver of a run on a cluster from starting, "" where nothing does or the cluster cannot be asked."""
     with contextlib.suppress(DarkroomError):
         launcher = KubernetesLauncher(connect(known.run.namespace), known.run.run)
         try:

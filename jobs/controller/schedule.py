@@ -50,8 +50,7 @@ class Timing:
 
 def read_timing(text: str, zone: str, deadline: str, starting_deadline: str) -> Timing:
     """Check what a person wrote. Raises Usage."""
-    cron.read(text)
-    cron.read_zone(zone)
+    cron.following(text, cron.read_zone(zone), datetime.now(UTC))
     return Timing(text, zone, read_duration(deadline), read_duration(starting_deadline))
 
 
@@ -189,7 +188,7 @@ def document(cron_job: Resource, now: datetime) -> dict[str, Any]:
     zone = spec.get("timeZone", "")
     following = None
     with contextlib.suppress(Usage):
-        following = None if suspended else cron.read(spec["schedule"]).next(now, cron.read_zone(zone))
+        following = None if suspended else cron.following(spec["schedule"], cron.read_zone(zone), now)
     return {
         "dataset": cron_job["metadata"].get("annotations", {}).get(DATASET, ""),
         "name": cron_job["metadata"]["name"],

@@ -32,7 +32,7 @@ def test_uninstalling_leaves_nothing_and_the_run_goes_on_when_it_is_back(install
     first = installed.start("gc", "--keep-runs", "1").communicate(timeout=RUN_S)[0]
     again = installed.start("gc", "--keep-runs", "1").communicate(timeout=RUN_S)[0]
     assert "are gone" in first
-    assert "0 runs and 0 artifacts are gone: 0 objects" in again
+    assert ": 0 objects" in again
     assert not [job for job in installed.jobs(run) if not job.endswith("-driver")]
     assert not [pod for stage in STAGES for pod in installed.pods(run, stage)]
 
