@@ -12,6 +12,9 @@ from zoneinfo import ZoneInfo, available_timezones
 from common.errors import Usage, did_you_mean
 
 
+FIELDS = 5  # a sixth, for seconds, is not Kubernetes'
+
+
 def read_zone(name: str) -> ZoneInfo:
     """Return a time zone by its name in the IANA database. Raises Usage with the nearest one."""
     if name not in available_timezones():
@@ -27,9 +30,9 @@ def following(text: str, zone: ZoneInfo, after: datetime) -> datetime | None:
     """
     from cronsim import CronSim, CronSimError
 
+    if len(text.split()) != FIELDS:
+        raise Usage(f"{text!r} is no schedule: it takes five fields (minute hour day month weekday), as in '0 3 * * 1'.")
     try:
-        if len(text.split()) != 5:
-            raise CronSimError("it takes five fields: minute, hour, day, month, weekday")
         found = next(CronSim(text, after.astimezone(zone)))
     except CronSimError as error:
         raise Usage(f"{text!r} is no schedule ({error}). Write it as in '0 3 * * 1'.") from error
