@@ -29,6 +29,10 @@ setup: $(VENV)/.runs ## Install what running needs into .venv
 submit: $(VENV)/.runs ## Run a dataset to a verdict: DATASET=… [SOURCE=DIR] [SET="name=value"] [NODES=2] [PLAN=1] [ON=kubernetes]
 	@$(BIN)/darkroom submit $(SUBMIT) --on $(ON)
 
+.PHONY: schedule
+schedule: $(VENV)/.runs ## Retrain on a cluster: DATASET=… CRON="0 3 * * 1" [ZONE=Europe/Madrid] [SOURCE=…] [SET=…] [NODES=4]; no CRON: show
+	@$(BIN)/darkroom schedule $(SUBMIT) $(if $(CRON),--cron "$(CRON)") $(if $(ZONE),--time-zone $(ZONE))
+
 .PHONY: test
 test: $(VENV)/.develops ## Run the tests (everything that needs no root)
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)

@@ -214,7 +214,7 @@ class Run(Document, frozen=True, kw_only=True, tag="run/1"):
     """A run's request, written once.
 
     `origins` says where each setting came from, `locator` where the source's bytes lie; `namespace` is that of its driver's Job
-    ("" where it runs on one machine).
+    ("" where it runs on one machine), `trigger` says what made the run.
     """
 
     run: str
@@ -230,6 +230,7 @@ class Run(Document, frozen=True, kw_only=True, tag="run/1"):
     code: dict[str, str]
     nodes: int
     namespace: str = ""
+    trigger: str = "submit"
 
 
 class Driver(Value, frozen=True, kw_only=True):
@@ -330,6 +331,34 @@ class Snapshot(Document, frozen=True, kw_only=True, tag="snapshot/1"):
     previous: Ref | None
     run: str
     writer: str
+
+
+class Schedule(Document, frozen=True, kw_only=True, tag="schedule/1"):
+    """The settings of a dataset's scheduled runs, as they were when it was scheduled."""
+
+    dataset: str
+    settings: dict[str, Any]
+    origins: dict[str, str]
+    nodes: int
+    asked: str
+    writer: str
+
+
+class Turn(Document, frozen=True, kw_only=True, tag="turn/1"):
+    """Which firing of a dataset's schedule may make a run. It counts while its Job has not ended."""
+
+    job: str
+    writer: str
+
+
+class Firing(Document, frozen=True, kw_only=True, tag="firing/1"):
+    """What a firing of a schedule came to: a run, or none and why. `planned` is ISO 8601, UTC."""
+
+    dataset: str
+    planned: str
+    job: str
+    run: str = ""
+    reason: str = ""
 
 
 class Edit(Document, frozen=True, kw_only=True, tag="edit/1"):

@@ -14,7 +14,9 @@ from jobs import __version__
 
 if TYPE_CHECKING:
     from common.store import Store
+    from jobs.controller.kubernetes import Api
     from jobs.controller.runs import Known
+    from jobs.controller.site import Site
 
 FAILED, WRONG_USAGE, REFUSED = 1, 2, 3
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -55,14 +57,9 @@ def submit(dataset: str, source: str, assignments: tuple[str, ...], nodes: int |
     from jobs.controller import act
 
     if on == "kubernetes":
-        from common.store import open_from_environment
         from jobs.controller import remote
-        from jobs.controller.kubernetes import connect
 
-        api = connect()
-        site = remote.read_site(api)
-        environment = remote.environment_of(site, os.environ)
-        store = open_from_environment(environment)
+        api, site, environment, store = _cluster()
     else:
         store, environment = _store(), dict(os.environ)
     if plan_only:
@@ -73,6 +70,60 @@ def submit(dataset: str, source: str, assignments: tuple[str, ...], nodes: int |
     else:
         known = act.submit(store, dataset, source, assignments, nodes)
     _finish(store, known, as_json)
+
+
+@commands.command()
+@click.argument("dataset", required=False, default="")
+@click.option("--cron", default="", help="When to run: minute, hour, day, month, weekday, as in '0 3 * * 1'.")
+@click.option("--time-zone", default="Etc/UTC", show_default=True, help="The zone that the times are in, as in Europe/Madrid.")
+@click.option("--source", default="", help="Where the pictures are: s3://bucket/prefix, `rendered` or `digits`.")
+@click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="A setting. May be repeated.")
+@click.option("--nodes", type=click.IntRange(1, 1000), default=None, help="Pods side by side (default: 2).")
+@click.option("--deadline", default="6h", show_default=True, help="A run that takes longer is ended.")
+@click.option("--starting-deadline", default="1h", show_default=True, help="How late a run may begin; one that is later is left out.")
+@click.option("--suspend/--unsuspend", default=None, help="Let it rest, or go on.")
+@click.option("--remove", is_flag=True, help="End the schedule; its runs stay.")
+@as_json
+def schedule(
+    dataset: str,
+    cron: str,
+    time_zone: str,
+    source: str,
+    assignments: tuple[str, ...],
+    nodes: int | None,
+    deadline: str,
+    starting_deadline: str,
+    suspend: bool | None,
+    remove: bool,
+    as_json: bool,
+) -> None:
+    """Retrain a dataset on a cluster by a schedule: make one, change it, show it, or list all."""
+    from jobs.controller import schedule as scheduling
+
+    if not dataset and (cron or remove or suspend is not None):
+        raise Usage("Name the dataset that is to be scheduled.")
+    if (source or assignments or nodes) and not cron:
+        raise Usage("Settings belong to a schedule: say when it is to run, with --cron.")
+    if remove and (cron or suspend is not None):
+        raise Usage("--remove ends the schedule; leave out --cron and --suspend.")
+    timing = scheduling.read_timing(cron, time_zone, deadline, starting_deadline) if cron else None
+    api, site, _, store = _cluster()
+    said = []
+    if remove:
+        said.append(scheduling.remove(api, store, dataset))
+    if timing is not None:
+        said.append(scheduling.put(api, site, store, dataset, source, assignments, nodes, timing))
+    if suspend is not None:
+        said.append(scheduling.suspend(api, dataset, suspended=suspend))
+    if as_json:
+        found = scheduling.documents(api) if remove or not dataset else [scheduling.detail(api, store, dataset)]
+        _print_json({"schedules": found} if remove or not dataset else found[0])
+    elif said:
+        click.echo("\n".join(said))
+    elif dataset:
+        _show_schedule(scheduling.detail(api, store, dataset))
+    else:
+        _show_schedules(scheduling.documents(api))
 
 
 @commands.command()
@@ -108,7 +159,7 @@ def runs(dataset: str, as_json: bool) -> None:
     elif not found:
         click.echo("There are no runs yet.")
     else:
-        _print_table(("RUN", "STATE", "ACCURACY", "TREND", "", "REASON"), history.table(store, found))
+        _print_table(("RUN", "BY", "STATE", "ACCURACY", "TREND", "", "REASON"), history.table(store, found))
 
 
 @commands.command()
@@ -324,6 +375,15 @@ def drive(run: str) -> None:
     sys.exit(remote.drive(_store(), run))
 
 
+@commands.command(hidden=True)
+@click.argument("dataset")
+def drive_scheduled(dataset: str) -> None:
+    """Be the driver of a schedule's firing, in a pod of its Job."""
+    from jobs.controller import firing
+
+    sys.exit(firing.drive(_store(), dataset))
+
+
 # --- shared ---------------------------------------------------------------------------------
 
 
@@ -331,6 +391,18 @@ def _store() -> Store:
     from common.store import open_from_environment
 
     return open_from_environment(os.environ)
+
+
+def _cluster() -> tuple[Api, Site, dict[str, str], Store]:
+    """Return the namespace that KUBECONFIG is set to, its site, and how its store is reached from here."""
+    from common.store import open_from_environment
+    from jobs.controller import remote
+    from jobs.controller.kubernetes import connect
+
+    api = connect()
+    site = remote.read_site(api)
+    environment = remote.environment_of(site, os.environ)
+    return api, site, environment, open_from_environment(environment)
 
 
 def _pick(store: Store, run: str) -> Known:
@@ -372,6 +444,8 @@ def _show(store: Store, known: Known) -> None:
 
     one = _document(store, known)
     click.echo(f"\n{one['run']}  {one['state']}{': ' if one['reason'] else ''}{one['reason']}")
+    if one["trigger"] != "submit":
+        click.echo(f"By {one['trigger']}")
     for stage in one["stages"]:
         words = "cached" if stage["cached"] else stage["state"]
         size = f"{stage['items']} items in {stage['seconds']:.1f} s" if stage["state"] == "done" and not stage["cached"] else ""
@@ -392,6 +466,28 @@ def _show_forecast(lines: list[Any], as_json: bool) -> None:
         _print_json({"plan": [vars(line) for line in lines]})
     else:
         _print_table(("STEP", "WHAT AND WHY"), [(line.step, str(line)) for line in lines])
+
+
+def _show_schedules(found: list[dict[str, Any]]) -> None:
+    if not found:
+        click.echo("Nothing is scheduled.")
+        return
+    rows: list[tuple[str, ...]] = [(one["dataset"], one["cron"], one["time_zone"], one["last"] or "never", _next_of(one)) for one in found]
+    _print_table(("DATASET", "CRON", "ZONE", "LAST", "NEXT"), rows)
+
+
+def _show_schedule(one: dict[str, Any]) -> None:
+    _show_schedules([one])
+    if one["firings"]:
+        click.echo()
+        rows: list[tuple[str, ...]] = [
+            (firing["planned"], firing["run"] or "no run", firing["state"] or "", firing["reason"]) for firing in one["firings"]
+        ]
+        _print_table(("PLANNED", "RUN", "STATE", "REASON"), rows)
+
+
+def _next_of(one: dict[str, Any]) -> str:
+    return "suspended" if one["suspended"] else one["next"] or "not known"
 
 
 def _print_json(document: Any) -> None:

@@ -27,6 +27,7 @@ def document(store: Store, steps: Graph, known: Known) -> dict[str, Any]:
         "dataset": known.run.dataset,
         "state": known.condition,
         "reason": known.state.reason if known.state else "",
+        "trigger": known.run.trigger,
         "created": known.run.created,
         "finished": known.state.finished if known.state else "",
         "metrics": info.get("metrics", {"test": None}),
@@ -109,7 +110,7 @@ def pace(store: Store, dataset: str, most_runs: int = 5) -> dict[str, float]:
 
 
 def table(store: Store, documents: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Return rows for `darkroom runs`: run, state, accuracy with interval, trend, whether its model serves, reason.
+    """Return rows for `darkroom runs`: run, what made it, state, accuracy with interval, trend, whether its model serves, reason.
 
     The trend sets the accuracy against the dataset's measured run before: a bar from 0 to 100 % and the change in points.
     """
@@ -126,7 +127,7 @@ def table(store: Store, documents: Iterable[Mapping[str, Any]]) -> list[tuple[st
         if test:
             before[one["dataset"]] = test["accuracy"]["value"]
         serves = "serves" if one["model"] and one["model"]["digest"] == serving[one["dataset"]] else ""
-        rows.append((one["run"], one["state"], accuracy, trend, serves, one["reason"]))
+        rows.append((one["run"], one["trigger"].partition(",")[0], one["state"], accuracy, trend, serves, one["reason"]))
     return rows
 
 

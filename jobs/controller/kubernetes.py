@@ -22,6 +22,7 @@ SILENCE_S = 75.0  # bookmarks come every minute: a stream that is silent for lon
 PAGE = 500
 JOB_WARNINGS = "type=Warning,involvedObject.kind=Job"
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
+APPLY = "application/apply-patch+yaml"
 MOST_MESSAGE = 300
 
 
@@ -88,6 +89,24 @@ class Api:
 
     def watch_warnings(self, version: str) -> Iterator[Resource]:
         return self._watch(self._core.list_namespaced_event, version=version, fields=JOB_WARNINGS)
+
+    def apply_cron_job(self, schedule: Resource, *, dry_run: bool) -> Resource:
+        """Create a CronJob, or make an existing one so; what others have set of it stays."""
+        name = schedule["metadata"]["name"]
+        how = {"field_manager": "darkroom", "force": True, "_content_type": APPLY, **_plain()}
+        how |= {"dry_run": "All"} if dry_run else {}
+        return self._ask(lambda: self._jobs.patch_namespaced_cron_job(name, self.namespace, schedule, **how))
+
+    def suspend_cron_job(self, name: str, *, suspended: bool) -> None:
+        how = {"field_manager": "darkroom-suspend", "_content_type": MERGE, **_plain()}
+        self._ask(lambda: self._jobs.patch_namespaced_cron_job(name, self.namespace, {"spec": {"suspend": suspended}}, **how))
+
+    def delete_cron_job(self, name: str) -> None:
+        """Delete a CronJob; the Jobs that it made go too."""
+        self._ask(lambda: self._jobs.delete_namespaced_cron_job(name, self.namespace, propagation_policy="Background", **_plain()))
+
+    def list_cron_jobs(self, selector: str) -> list[Resource]:
+        return self._list(self._jobs.list_namespaced_cron_job, selector)[0]
 
     def read_configuration(self, name: str) -> Resource:
         """Return a ConfigMap."""

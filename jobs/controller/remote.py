@@ -10,14 +10,16 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from common import records
-from common.errors import DarkroomError, ExitCode, Refused
+from common.errors import DarkroomError, ExitCode, Permanent, Refused
 from common.records import Run, State
+from common.retry import Policy
 from common.store import Store
 from jobs import harness
-from jobs.controller import graph, runs, settings, submission, uploading
+from jobs.controller import ending, graph, runs, settings, submission, uploading
 from jobs.controller.cluster import KubernetesLauncher, put_job
 from jobs.controller.drive import Drive
 from jobs.controller.kubernetes import Absent, Api, ClusterRefused, connect
@@ -71,7 +73,7 @@ def submit(
     run, new = submission.attach_or_create(store, prepared, nodes or NODES, api.namespace)
     if new:
         start(api, site, store, run)
-    elif not _gets_driver(api, run.run):
+    elif not _gets_driver(api, store, run.run):
         return resume(store, runs.read(store, run.run))
     return follow(api, store, run)
 
@@ -86,18 +88,21 @@ def start(api: Api, site: Site, store: Store, run: Run) -> None:
         raise
 
 
-def has_driver(api: Api, run: str) -> bool:
+def has_driver(api: Api, store: Store, run: str) -> bool:
     """Is there a Job that drives the run, or will as soon as it can?"""
+    state = runs.read_state(store, run)
+    if state is None or state.driver is None:
+        return False
     try:
-        return condition(api.read_job(driver_name(run))) == ("", "")
+        return condition(api.read_job(state.driver.host)) == ("", "")
     except Absent:
         return False
 
 
-def _gets_driver(api: Api, run: str) -> bool:
+def _gets_driver(api: Api, store: Store, run: str) -> bool:
     """Is there a driver's Job, now or as soon as whoever submits just now has made it?"""
     until = time.monotonic() + NO_DRIVER_S
-    while not has_driver(api, run):
+    while not has_driver(api, store, run):
         if time.monotonic() > until:
             return False
         time.sleep(LOOK_EVERY_S)
@@ -149,7 +154,7 @@ def look(store: Store, known: Known) -> Known:
     if known.condition != runs.RUNNING or not known.run.namespace:
         return known
     with contextlib.suppress(DarkroomError):
-        if not has_driver(connect(known.run.namespace), known.run.run):
+        if not has_driver(connect(known.run.namespace), store, known.run.run):
             runs.orphan(store, known.run.run, NO_DRIVER)
     return runs.read(store, known.run.run)
 
@@ -175,7 +180,7 @@ def resume(store: Store, known: Known) -> Known:
     clear(api, run.run)
     place = runs.state_key(run.run)
     started = known.state.started if known.state is not None else runs.now_text()
-    state = State(state=runs.RUNNING, driver=submission.job_as_driver(run.run), started=started, writer="resume")
+    state = State(state=runs.RUNNING, driver=submission.job_as_driver(driver_name(run.run)), started=started, writer="resume")
     store.put(place, records.encode(state))
     start(api, site, store, run)
     return follow(api, store, run)
@@ -193,32 +198,68 @@ def clear(api: Api, run: str) -> None:
         time.sleep(LOOK_EVERY_S)
 
 
+@dataclass(frozen=True)
+class Task:
+    """What the pods of a driver's Job are to do: drive a run that was submitted."""
+
+    api: Api
+    store: Store
+    run: str
+
+    def begin(self) -> bool:
+        """Make sure that there is a run to drive; False where there is nothing to do."""
+        return True
+
+    def fail(self, reason: str) -> None:
+        """Write down that nothing comes of it."""
+        ending.end_run(self.api, self.store, self.run, reason)
+
+
 def drive(store: Store, name: str, environment: Mapping[str, str] = os.environ) -> int:
     """Be a run's driver, in the pod of its Job; return the exit code: a run that failed is a driver that did its work."""
+    return work(environment, lambda api, _: Task(api, store, name))
+
+
+def work(environment: Mapping[str, str], task_of: Callable[[Api, Resource], Task]) -> int:
+    """Do the task of the driver's Job whose pod this is; return the exit code."""
+    name = environment[runs.DRIVER]
     try:
-        _drive(store, name, environment)
+        api = connect()
+        job = Policy().call(lambda: api.read_job(name))
+        return _work(task_of(api, job), job)
     except DarkroomError as error:
         print(error, flush=True)
         harness.leave_last_words(error, TERMINATION_MESSAGE)
         if error.exit_code == ExitCode.FINAL:
-            with contextlib.suppress(DarkroomError):
-                runs.end(store, name, runs.FAILED, str(error), writer="driver")
-            give_up(connect(), environment[runs.DRIVER])
+            give_up(connect(), name)
         return error.exit_code
+
+
+def _work(task: Task, job: Resource) -> ExitCode:
+    try:
+        with ending.terminable():
+            if task.begin():
+                _drive(task, job)
+    except ending.Terminated:
+        if ending.is_overdue(task.api, job["metadata"]["name"]):
+            task.fail(f"It {ending.NOT_IN_TIME}.")
+        return ExitCode.RETRY
+    except Permanent as error:
+        with contextlib.suppress(DarkroomError):  # what hindered the work may hinder this
+            task.fail(str(error))
+        raise
     return ExitCode.DONE
 
 
-def _drive(store: Store, name: str, environment: Mapping[str, str]) -> None:
-    known = runs.read(store, name)
+def _drive(task: Task, job: Resource) -> None:
+    known = runs.read(task.store, task.run)
     if known.condition not in (runs.RUNNING, runs.INTERRUPTED):
         return  # an earlier pod came so far
-    api, run, steps = connect(), known.run, graph.load()
-    owner = owner_reference("batch/v1", "Job", api.read_job(environment[runs.DRIVER]))
-    site = read_site(api)
-    launcher = KubernetesLauncher(api, name, owner, site.patience_s)
-    view = PlainView(Lines(store, name, steps), sys.stdout)
+    steps, site = graph.load(), read_site(task.api)
+    launcher = KubernetesLauncher(task.api, task.run, owner_reference("batch/v1", "Job", job), site.patience_s)
+    view = PlainView(Lines(task.store, task.run, steps), sys.stdout)
     try:
-        Drive(store, launcher, run, site, steps, watch=view)()
+        Drive(task.store, launcher, known.run, site, steps, watch=view)()
     finally:
         view.close()
         launcher.close()

@@ -24,6 +24,7 @@ LOST_NODE_S = 30
 GRACE_S = 30
 TERMINATION_MESSAGE = "/dev/termination-log"  # Kubernetes' default; the process launcher names a file of its own
 NAME_LENGTH = 63 - len("-99999")  # of a Job: its pods are named by it and their index, and that must be a DNS label
+DRIVER_LABELS = {"app.kubernetes.io/managed-by": "darkroom", STAGE: "driver"}
 DRIVER, DRIVER_NEEDS, DRIVER_SCRATCH, DRIVER_RESTARTS = "driver", {"cpu": "250m", "memory": "512Mi"}, "1Gi", 100
 DRIVER_STAYS_S = 24 * 3600  # for its log; what the run says of itself is in the store
 
@@ -60,30 +61,32 @@ def render(stage: Stage, plan: Plan, plan_key: str, nodes: int, site: Site) -> d
 
 
 def render_driver(run: Run, site: Site) -> dict[str, Any]:
-    """Return the Job of a run's driver. It holds the only token, and is started again until the run has ended.
+    """Return the Job of a run's driver. It holds the only token, and is started again until the run has ended."""
+    labels = {**DRIVER_LABELS, RUN: run.run}
+    name = driver_name(run.run)
+    spec = driver_spec(site, ["drive", run.run], labels, {"name": runs.DRIVER, "value": name})
+    spec["ttlSecondsAfterFinished"] = DRIVER_STAYS_S
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "labels": labels}, "spec": spec}
+
+
+def driver_spec(site: Site, arguments: list[str], labels: Mapping[str, str], own_name: dict[str, Any]) -> dict[str, Any]:
+    """Return the spec of a Job whose pods drive a run; `own_name` is the variable that tells them the Job's name.
 
     There is no podFailurePolicy: with one, a driver on a lost node would never be replaced, because nobody
     would say of its pod that it has failed (docs/decisions/0016).
     """
     assert site.cluster is not None  # noqa: S101 - there are drivers on clusters only
     cluster = site.cluster
-    labels = {"app.kubernetes.io/managed-by": "darkroom", RUN: run.run, STAGE: DRIVER}
-    name = driver_name(run.run)
     needs = cluster.resources.get("controller", {"requests": DRIVER_NEEDS, "limits": DRIVER_NEEDS})
-    command, environment = ["python3", "-m", "jobs.controller"], {**site.environment, runs.DRIVER: name}
-    pod = _confined(_container(site.image("controller"), command, ["drive", run.run], environment, needs), DRIVER_SCRATCH)
+    container = _container(site.image("controller"), ["python3", "-m", "jobs.controller"], arguments, site.environment, needs)
+    container["env"].append(own_name)
+    pod = _confined(container, DRIVER_SCRATCH)
     _place(pod, DRIVER, cluster)
     pod |= {"serviceAccountName": cluster.driverServiceAccount} if cluster.driverServiceAccount else {}
     return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": name, "labels": labels},
-        "spec": {
-            "backoffLimit": DRIVER_RESTARTS,
-            "ttlSecondsAfterFinished": DRIVER_STAYS_S,
-            "podReplacementPolicy": "TerminatingOrFailed",
-            "template": {"metadata": {"labels": labels}, "spec": pod},
-        },
+        "backoffLimit": DRIVER_RESTARTS,
+        "podReplacementPolicy": "TerminatingOrFailed",
+        "template": {"metadata": {"labels": dict(labels)}, "spec": pod},
     }
 
 

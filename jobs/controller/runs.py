@@ -23,6 +23,7 @@ from jobs.scrape.sources import Offer
 D = TypeVar("D", bound=records.Document)
 
 DRIVER = "DARKROOM_DRIVER"  # the name of the driver's Job, in its pods
+SUBMIT = "submit"  # what makes a run, where nothing else did
 LISTING = "listing.json"  # the part of run/listing
 RUNNING, DONE, FAILED, CANCELLED, INTERRUPTED = "running", "done", "failed", "cancelled", "interrupted"
 
@@ -124,12 +125,15 @@ def now_text() -> str:
 
 
 def end(store: Store, run: str, word: str, reason: str, writer: str) -> None:
-    """Write down that a run without a driver is over."""
+    """Write down that a run without a driver is over; one that had ended stays as it was."""
     place = state_key(run)
     etag, started = None, now_text()
     with contextlib.suppress(NotFound):
         held = store.get(place)
-        etag, started = held.etag, records.decode(held.data, State, f"{store.url}/{place}").started
+        before = records.decode(held.data, State, f"{store.url}/{place}")
+        if before.state != RUNNING:
+            return
+        etag, started = held.etag, before.started
     ended = State(state=word, driver=None, started=started, finished=now_text(), reason=reason, writer=writer)
     store.put(place, records.encode(ended), IfMatch(etag) if etag else "create")
 

@@ -116,16 +116,27 @@ def frozen_refs(prepared: Prepared) -> dict[str, Ref | None]:
     }
 
 
-def create(store: Store, prepared: Prepared, nodes: int, namespace: str = "") -> Run:
+def create(
+    store: Store,
+    prepared: Prepared,
+    nodes: int,
+    namespace: str = "",
+    name: str = "",
+    driver: Driver | None = None,
+    trigger: str = runs.SUBMIT,
+) -> Run:
     """Write the frozen inputs, run.json, its driver, and the run's entry in its dataset's list.
 
-    The driver is this process, or a Job in a namespace.
+    The driver is this process, or a Job in a namespace; which one follows from the run's name, if it is not given.
+
+    Raises:
+        AlreadyExists: there is a run of this name.
     """
     frozen = [one for one in (prepared.listing, prepared.edits) if one is not None]
     for one in frozen:
         _freeze(store, one)
     run = Run(
-        run=_new_name(prepared.dataset),
+        run=name or name_at(prepared.dataset, datetime.now(UTC)),
         dataset=prepared.dataset,
         request=request_digest(prepared),
         created=runs.now_text(),
@@ -138,20 +149,26 @@ def create(store: Store, prepared: Prepared, nodes: int, namespace: str = "") ->
         code=prepared.code,
         nodes=nodes,
         namespace=namespace,
+        trigger=trigger,
     )
     store.put(runs.run_key(run.run), records.encode(run), "create")
-    driver = job_as_driver(run.run) if namespace else runs.me()
-    state = State(state=runs.RUNNING, driver=driver, started=run.created, writer=secrets.token_hex(8))
-    store.put(runs.state_key(run.run), records.encode(state), "create")
-    store.put(runs.index_key(run.dataset, run.run), run.created.encode())
+    enter(store, run, driver or (job_as_driver(driver_name(run.run)) if namespace else runs.me()))
     for one in frozen:
         _hold(store, one)
     return run
 
 
-def job_as_driver(run: str) -> Driver:
-    """Return the driver of a run on a cluster: its Job, whichever pod works for it."""
-    return Driver(host=driver_name(run), pid=0, started="")
+def enter(store: Store, run: Run, driver: Driver) -> None:
+    """Write the run's first state and its entry in its dataset's list, as far as they are not there."""
+    state = State(state=runs.RUNNING, driver=driver, started=run.created, writer=secrets.token_hex(8))
+    with contextlib.suppress(AlreadyExists):
+        store.put(runs.state_key(run.run), records.encode(state), "create")
+    store.put(runs.index_key(run.dataset, run.run), run.created.encode())
+
+
+def job_as_driver(job: str) -> Driver:
+    """Return the driver of a run on a cluster: a Job, whichever pod works for it."""
+    return Driver(host=job, pid=0, started="")
 
 
 def request_digest(prepared: Prepared) -> str:
@@ -218,7 +235,11 @@ def _withdraw(store: Store, run: Run) -> None:
         store.delete(key)
 
 
-def _new_name(dataset: str) -> str:
-    """Return a name that sorts by time, to the microsecond; the write of run.json notices a clash."""
-    slug = re.sub(r"[^a-z0-9]+", "-", dataset.lower()).strip("-")[:SLUG_LENGTH].strip("-") or "run"
-    return f"{slug}-{datetime.now(UTC).strftime('%Y%m%d-%H%M%S-%f')}"
+def name_at(dataset: str, time: datetime) -> str:
+    """Return a run's name, which sorts by time (UTC), to the microsecond; the write of run.json notices a clash."""
+    return f"{slug(dataset)[:SLUG_LENGTH].strip('-')}-{time.strftime('%Y%m%d-%H%M%S-%f')}"
+
+
+def slug(dataset: str) -> str:
+    """Return as much of a dataset's name as a DNS label may hold: different ones may become the same."""
+    return re.sub(r"[^a-z0-9]+", "-", dataset.lower()).strip("-")

@@ -42,7 +42,7 @@ def test_only_the_model_that_the_pointer_names_is_shown_as_serving(memory: Memor
     whole.submit(memory, folder)
     whole.submit(memory, folder, (*whole.SMALL, "svm_CVals=[100]", "gate.minDifference=-1"))
     documents = [history.document(memory, STEPS, runs.read(memory, name)) for _, name in runs.names(memory)]
-    assert sorted(row[4] for row in history.table(memory, documents)) == ["", "serves"]
+    assert sorted(row[5] for row in history.table(memory, documents)) == ["", "serves"]
 
 
 def test_figures_are_written_with_their_interval() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ def test_a_damaged_answer_to_a_request_is_written_anew(memory: MemoryStore, fold
 
 def test_a_run_s_name_is_fit_for_a_label() -> None:
     for dataset in ("fashionTexture", "A_b-C", "x" * 63, "9"):
-        name = submission._new_name(dataset)
+        name = submission.name_at(dataset, datetime.now(UTC))
         assert len(name) <= 52
         assert name == name.lower()
         assert name[0].isalnum()
