@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from common.errors import Usage, did_you_mean
 
-
 FIELDS = 5  # a sixth, for seconds, is not Kubernetes'
 
 

@@ -194,7 +194,8 @@ class Occasion(remote.Task):
     def _say(self, words: str) -> None:
         print(words, flush=True)
         if self.last_words:
-            Path(self.last_words).write_text(words, encoding="utf-8")
+            with contextlib.suppress(OSError):
+                Path(self.last_words).write_text(words, encoding="utf-8")
 
 
 def occasion(api: Api, store: Store, dataset: str, job: Resource, last_words: str = "") -> Occasion:

@@ -15,6 +15,7 @@ from common.stage import Step
 from jobs.controller import graph
 from jobs.controller.kubernetes import Absent, Api, ClusterRefused, connect
 from jobs.controller.render import render, render_driver
+from jobs.controller.schedule import read_timing, render_schedule
 from jobs.controller.site import Site, on_cluster
 from tests.cluster.installed import a_namespace
 from tests.cluster.kubernetes import Kubernetes, job, wait_until
@@ -69,9 +70,11 @@ def test_all_jobs_and_their_pods_are_let_in(kubernetes: Kubernetes, strict: str,
     for (kind, _), one in chart.items():
         if kind == "ServiceAccount":  # a pod is not let in without its own
             kubernetes.kubectl("create", "--filename=-", given=one)
-    made = jobs_of(on_cluster(chart["ConfigMap", "darkroom-site"]["data"]["site.yaml"]))
-    dry_run(kubernetes, strict, made)
-    dry_run(kubernetes, strict, [pod_of(one) for one in made])
+    site = on_cluster(chart["ConfigMap", "darkroom-site"]["data"]["site.yaml"])
+    made, schedule = jobs_of(site), render_schedule("fashionTexture", read_timing("0 3 * * 1", "Europe/Madrid", "6h", "1h"), site)
+    dry_run(kubernetes, strict, [*made, schedule])
+    fired = {**schedule["spec"]["jobTemplate"], "metadata": {"name": "fired"}}
+    dry_run(kubernetes, strict, [pod_of(one) for one in [*made, fired]])
 
 
 def test_a_job_that_the_namespace_would_not_run_is_noticed(kubernetes: Kubernetes, strict: str) -> None:
