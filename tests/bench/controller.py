@@ -41,6 +41,7 @@ from tests.support.rooms import commit
 ROUNDS, WIDE, IDLE_S = 2, 1000, 310.0
 NEEDS = {"requests": {"cpu": "50m"}, "limits": {"cpu": "1", "memory": "1Gi"}}
 POD_NAME_KEEPS = 54  # characters of a long Job's name
+FETCHING = ("--plan", "artifacts/scrape.fetch/")  # on the command line of a stage that takes its time
 JOB_CONTROLLER = "system:serviceaccount:kube-system:job-controller"
 
 LIMITS = (
@@ -290,8 +291,9 @@ def frozen_stage(place: Place) -> Idle:
     words = ["fashionTexture", "--on", "kubernetes", *(word for one in (*SMALL[2:], *many) for word in ("--set", one)), "--json"]
     submitted = place.installed.start("submit", *words)
     try:
-        wait_until(lambda: len(processes("--plan", "artifacts/scrape.fetch/")) >= 2, 90)
-        stage = processes("--plan", "artifacts/scrape.fetch/")
+        wait_until(lambda: len(processes(*FETCHING)) >= 2 or submitted.poll() is not None, 180)
+        assert submitted.poll() is None, submitted.communicate()
+        stage = processes(*FETCHING)
         ((driver, told),) = processes("jobs.controller", "drive").items()
         run = told.split()[-1]
         freeze(stage, signal.SIGSTOP)
