@@ -166,6 +166,7 @@ def hand_offs(jobs: Sequence[Mapping[str, Any]], seen: Sequence[Request]) -> tup
             last = max(before, key=job_ended.__getitem__)
             after_job.append(at - job_ended[last])
             after_pod.append(at - _pod_ended(seen, last, job_ended[last]))
+            say(f"    {step.name}: {after_job[-1]:.2f} s after the Job {last}, {after_pod[-1]:.2f} s after its last pod")
     return after_job, after_pod
 
 
@@ -294,8 +295,7 @@ def frozen_stage(place: Place) -> Idle:
         wait_until(lambda: len(processes(*FETCHING)) >= 2 or submitted.poll() is not None, 180)
         assert submitted.poll() is None, submitted.communicate()
         stage = processes(*FETCHING)
-        ((driver, told),) = processes("jobs.controller", "drive").items()
-        run = told.split()[-1]
+        run, driver = max((told.split()[-1], pid) for pid, told in processes("jobs.controller", "drive").items())  # names sort by time
         freeze(stage, signal.SIGSTOP)
         settled = time.time() + 5  # the Job's own news of its pod
         time.sleep(5 + IDLE_S)
