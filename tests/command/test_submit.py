@@ -112,7 +112,7 @@ def test_logs_files_report_and_jobs_can_be_had(store: Path, tmp_path: Path) -> N
 def test_runs_are_listed_with_what_serves(store: Path, pictures: Path) -> None:
     submit(store, pictures)
     lines = command.run(store, "runs", "mine").stdout.splitlines()
-    assert lines[0].split() == ["RUN", "STATE", "ACCURACY", "TREND", "REASON"]
+    assert lines[0].split() == ["RUN", "BY", "STATE", "ACCURACY", "TREND", "REASON"]
     assert any("serves" in line for line in lines)
 
 

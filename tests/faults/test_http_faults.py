@@ -41,7 +41,7 @@ class Rig:
         """Begin anew, in another bucket and with other clients."""
         bucket = f"test-{uuid4().hex[:12]}"
         servers.make_bucket(self._behind, bucket)
-        self.truth = S3Store(bucket, "", self._behind)
+        self.truth = RetryingStore(S3Store(bucket, "", self._behind))  # a busy machine may be slower than PATIENCE_S
         self._through = S3Store(bucket, "", self._endpoint)
         self.proxy.heal()
 
