@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from common.store import Store, open_store
-from jobs.controller.firing import schedule_key
+from jobs.controller.firing import read_firings, schedule_key
 from jobs.controller.schedule import name_of
 from tests.cluster.cluster import Cluster
 from tests.cluster.installed import RUN_S, SMALL, Installed
@@ -129,7 +129,8 @@ def test_a_stuck_run_ends_by_its_deadline_and_others_yield_meanwhile(installed: 
     store.put(schedule_key("fashionTexture"), newer[:-1] + b',"sum":"' + sha256(newer).hexdigest().encode() + b'"}')
     textures.fire("newer")
     assert "Upgrade" in textures.end("newer", "Failed", within_s=60)
-    assert "Upgrade" in textures.firings()[-1]["reason"]
+    assert "Upgrade" in read_firings(store, "fashionTexture")[-1].reason
+    assert json.loads(textures.kubectl("get", "job/newer", "--output=json"))["status"]["failed"] == 1  # nobody tried again
 
     said, _ = installed.start("schedule", "fashionTexture", "--remove").communicate(timeout=30)
     assert "scheduled no longer" in said
