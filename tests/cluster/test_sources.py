@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from common import artifact, uploads
 from common.dataset import Row, rows_of
 from common.store import Store, open_store
@@ -27,6 +29,7 @@ def fetched(store: Store, document: dict[str, Any]) -> int:
     return runs.read(store, document["run"]).records["scrape/fetch"].items
 
 
+@pytest.mark.full
 def test_pods_read_a_folder_and_object_storage_and_fetch_only_what_is_new(
     installed: Installed, ours: Cluster, store: Store, tmp_path: Path
 ) -> None:

@@ -153,6 +153,7 @@ def fails(installed: Installed) -> tuple[str, str]:
     return document["run"], document["reason"]
 
 
+@pytest.mark.full
 def test_a_stage_over_its_memory_limit_is_named_with_limit_and_evidence(
     kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path
 ) -> None:
@@ -208,6 +209,7 @@ def gpu_on(kubernetes: Kubernetes, node: str) -> Iterator[None]:
         kubernetes.kubectl("taint", "node", node, "nvidia.com/gpu-")
 
 
+@pytest.mark.full
 def test_a_stage_that_wishes_a_gpu_waits_for_one_and_gets_it(
     kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path
 ) -> None:
