@@ -417,7 +417,7 @@ def _pick(store: Store, run: str) -> Known:
             raise UnknownRun(f"There are no runs in {store.url} yet.")
         run = names[-1][1]
     known = documents.read(store, run)
-    if known.condition == documents.RUNNING and known.run.namespace:
+    if known.is_with_a_job:
         from jobs.controller import remote
 
         return remote.look(store, known)
@@ -425,7 +425,7 @@ def _pick(store: Store, run: str) -> Known:
 
 
 def _driver_trouble(known: Known) -> str:
-    if known.condition != "running" or not known.run.namespace:
+    if not known.is_with_a_job:
         return ""
     from jobs.controller import remote
 

@@ -324,9 +324,7 @@ class Drive:
 
     def _finish(self, word: str, reason: str, *, promoted: bool | None = None) -> None:
         self._stop_jobs(job.name for job in self.launcher.observe(self.run.run))
-        for one in self.store.list(f"runs/{self.run.run}/progress/"):
-            self.store.delete(one.key)
-        self.store.delete(runs.waiting_key(self.run.run))
+        runs.forget_the_moment(self.store, self.run.run)
         state = msgspec.structs.replace(self._state, state=word, reason=reason, finished=runs.now_text(), promoted=promoted)
         self._state = self._write_state(state, self._etag)
 

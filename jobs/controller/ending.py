@@ -99,7 +99,5 @@ def end_run(api: Api, store: Store, run: str, reason: str) -> None:
     for job in jobs:
         with contextlib.suppress(Absent):
             policy.call(functools.partial(api.delete_job, job["metadata"]["name"]))
-    for one in store.list(f"runs/{run}/progress/"):
-        store.delete(one.key)
-    store.delete(runs.waiting_key(run))
+    runs.forget_the_moment(store, run)
     runs.end(store, run, runs.FAILED, reason, writer="end")

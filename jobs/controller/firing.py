@@ -55,13 +55,7 @@ def read_schedule(store: Store, dataset: str) -> Schedule:
 def read_firings(store: Store, dataset: str, most: int = KEPT) -> list[Firing]:
     """Return what the newest firings came to, oldest first; a word that is damaged is left out."""
     keys = [one.key for one in store.list(firings_prefix(dataset))][-most:]
-    return [found for key in keys if (found := _read_firing(store, key)) is not None]
-
-
-def _read_firing(store: Store, key: str) -> Firing | None:
-    with contextlib.suppress(NotFound, BadInput):
-        return records.decode(store.get(key).data, Firing, f"{store.url}/{key}")
-    return None
+    return [found for key in keys if (found := runs.read_sound(store, key, Firing)) is not None]
 
 
 @dataclass(frozen=True)
@@ -103,7 +97,7 @@ class Occasion(remote.Task):
             super().fail(reason)
 
     def _begin(self) -> bool:
-        noted = _read_firing(self.store, self._place)
+        noted = runs.read_sound(self.store, self._place, Firing)
         if noted is not None:
             return bool(noted.run)
         run = self._read_run(self.run)

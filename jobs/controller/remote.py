@@ -151,7 +151,7 @@ def look(store: Store, known: Known) -> Known:
 
     Where the cluster cannot be asked, its state is believed.
     """
-    if known.condition != runs.RUNNING or not known.run.namespace:
+    if not known.is_with_a_job:
         return known
     with contextlib.suppress(DarkroomError):
         if not has_driver(connect(known.run.namespace), store, known.run.run):
@@ -229,7 +229,7 @@ def work(environment: Mapping[str, str], task_of: Callable[[Api, Resource], Task
         print(error, flush=True)
         harness.leave_last_words(error, TERMINATION_MESSAGE)
         if error.exit_code == ExitCode.FINAL:
-            give_up(connect(), name)
+            give_up(name)
         return error.exit_code
 
 
@@ -263,10 +263,10 @@ def _drive(task: Task, job: Resource) -> None:
         launcher.close()
 
 
-def give_up(api: Api, job: str) -> None:
+def give_up(job: str) -> None:
     """Let a driver's Job end with the pod that says so, though it has restarts left."""
     with contextlib.suppress(DarkroomError):  # then it is started again, and says it again
-        api.patch_job(job, {"spec": {"backoffLimit": 0}})
+        connect().patch_job(job, {"spec": {"backoffLimit": 0}})
 
 
 def owner_reference(version: str, kind: str, resource: Resource) -> Resource:

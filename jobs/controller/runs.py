@@ -68,6 +68,11 @@ class Known:
     waiting: Mapping[str, Held] = field(default_factory=dict)
 
     @property
+    def is_with_a_job(self) -> bool:
+        """Is it said to be running, on a cluster, where a Job drives it?"""
+        return bool(self.run.namespace) and self.condition == RUNNING
+
+    @property
     def condition(self) -> str:
         """Return the run's state; "running" only where its driver lives."""
         if self.state is None:
@@ -154,17 +159,20 @@ def read_state(store: Store, run: str) -> State | None:
 
 def read_scale(store: Store, run: str) -> Scale | None:
     """Return the wish for another width, if there is one that can be read."""
-    with contextlib.suppress(BadInput):
-        return _read_optional(store, scale_key(run), Scale)
-    return None
+    return read_sound(store, scale_key(run), Scale)
 
 
 def read_waiting(store: Store, run: str) -> Mapping[str, Held]:
     """Return what the run's steps wait for, by step; a courtesy of its driver."""
-    with contextlib.suppress(BadInput):
-        found = _read_optional(store, waiting_key(run), Waiting)
-        return found.steps if found is not None else {}
-    return {}
+    found = read_sound(store, waiting_key(run), Waiting)
+    return found.steps if found is not None else {}
+
+
+def forget_the_moment(store: Store, run: str) -> None:
+    """Delete what is told of a run only while it works: how far its processes are, what its steps wait for."""
+    for one in store.list(f"runs/{run}/progress/"):
+        store.delete(one.key)
+    store.delete(waiting_key(run))
 
 
 def read_records(store: Store, run: str) -> dict[str, StageRecord]:
@@ -174,12 +182,7 @@ def read_records(store: Store, run: str) -> dict[str, StageRecord]:
 
 def sound_records(store: Store, run: str) -> dict[str, StageRecord]:
     """Return the records of the run's steps that can be believed, for those who can do without the others."""
-    found: dict[str, StageRecord] = {}
-    for key in _records_of(store, run):
-        with contextlib.suppress(BadInput):
-            record = _read_optional(store, key, StageRecord)
-            found |= {record.step: record} if record is not None else {}
-    return found
+    return {record.step: record for one in _records_of(store, run) if (record := read_sound(store, one, StageRecord)) is not None}
 
 
 def _records_of(store: Store, run: str) -> list[str]:
@@ -204,6 +207,13 @@ def before(store: Store, dataset: str, run: str) -> list[str]:
 def _time_of(run: str) -> tuple[str, str]:
     stamp = re.search(r"\d{8}-\d{6}-\d{6}", run)
     return (stamp[0] if stamp else "", run)
+
+
+def read_sound(store: Store, key: str, kind: type[D]) -> D | None:
+    """Return a document that its reader can do without; None where it is absent or damaged."""
+    with contextlib.suppress(BadInput):
+        return _read_optional(store, key, kind)
+    return None
 
 
 def _read_optional(store: Store, key: str, kind: type[D]) -> D | None:
