@@ -9,12 +9,16 @@ use (docs/decisions/0003).
 Readers follow manifests only, and check size and sha256 of every part they read, so a damaged
 artifact is found before use; running its step again puts the same bytes back (`repair`).
 
+What takes long or cannot be repeated is kept in *pieces*: parts that the next attempt at the same
+artifact finds, though there is no manifest yet. They go when there is one.
+
 A manifest's parts are *content* (what later stages see, covered by the content digest) or
 *evidence* (reports, times, refusals).
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 import secrets
@@ -22,9 +26,11 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
+import msgspec
+
 from common import records
 from common.errors import AlreadyExists, BadInput, Damaged, Nondeterministic, NotFound, PreconditionFailed
-from common.records import Manifest, Part, Recipe, Ref, Unit
+from common.records import Manifest, Part, Piece, Recipe, Ref, Unit
 from common.store.asking import ask_all, exists
 from common.store.base import IfMatch, Store
 
@@ -196,6 +202,32 @@ class Draft:
         self._units.append(unit)
         return unit
 
+    def take(self, name: str, part: Part) -> None:
+        """Take a part over as content, under another name, that is stored already."""
+        self._content.append(msgspec.structs.replace(part, name=name))
+
+    def keep(self, parts: dict[str, bytes]) -> UnitReader:
+        """Store parts that `kept` finds, in this process and in those that come after it, until the artifact is true."""
+        stored = tuple(self._put(name, data) for name, data in parts.items())
+        unit = make_unit(make_unit("", stored).digest[:24], stored)
+        with contextlib.suppress(AlreadyExists):
+            self._store.put(f"{self._pieces}{unit.name}.json", records.encode(Piece(unit=unit)), "create")
+        return UnitReader(self._store, unit)
+
+    def kept(self) -> list[UnitReader]:
+        """Return what was kept of this artifact and stands whole, in a stable order."""
+        found = ask_all(self._read_piece, [one.key for one in self._store.list(self._pieces)])
+        return [UnitReader(self._store, one) for one in found if one is not None and all(stands(self._store, part) for part in one.content)]
+
+    @property
+    def _pieces(self) -> str:
+        return f"{folder(self._recipe.step, self._recipe.key)}/pieces/"
+
+    def _read_piece(self, place: str) -> Unit | None:
+        with contextlib.suppress(NotFound, BadInput):
+            return records.decode(self._store.get(place).data, Piece, f"{self._store.url}/{place}").unit
+        return None
+
     def commit(self, *, plan: str = "", provenance: dict[str, Any] | None = None, repair: bool = False) -> Manifest:
         """Make the artifact true and return the manifest that is true now, ours or an earlier one.
 
@@ -302,9 +334,10 @@ def missing(store: Store, manifest: Manifest) -> tuple[tuple[str, str], ...]:
 
 
 def sweep(store: Store, manifest: Manifest) -> int:
-    """Delete parts in the artifact's folder that its manifest does not name; return how many."""
+    """Delete parts in the artifact's folder that its manifest does not name, and all pieces; return how many."""
     named = {part.key for part in all_parts(manifest)}
-    lost = [found.key for found in store.list(f"{folder(manifest.step, manifest.key)}/parts/") if found.key not in named]
+    place = folder(manifest.step, manifest.key)
+    lost = [found.key for kind in ("parts", "pieces") for found in store.list(f"{place}/{kind}/") if found.key not in named]
     for key in lost:
         store.delete(key)
     return len(lost)

@@ -24,7 +24,7 @@ TEST_SIDE, LEAVE_ONE_GROUP_OUT = "test side", "leave one group out"
 class Row(Value, frozen=True, kw_only=True):
     """A row of a snapshot: a picture under a label and a name, from the snapshot that first saw it.
 
-    `id` is the sha256 of the picture's bytes, empty for a failure, which has a `reason`.
+    `id` is the sha256 of the picture's bytes, empty for a failure, which has a `reason` and perhaps `heals`.
     `token` names what was fetched. `gone` is the snapshot that no longer saw it (0: it is there).
     """
 
@@ -37,6 +37,7 @@ class Row(Value, frozen=True, kw_only=True):
     dedicated: bool
     first: int
     gone: int
+    heals: bool = False
 
 
 class Entry(Value, frozen=True, kw_only=True):

@@ -321,6 +321,25 @@ class Collection(Document, frozen=True, kw_only=True, tag="collection/1"):
 # --- datasets and models -------------------------------------------------------------------
 
 
+class Piece(Document, frozen=True, kw_only=True, tag="piece/1"):
+    """What a process kept of an artifact before all of it was there."""
+
+    unit: Unit
+
+
+class Asked(Value, frozen=True, kw_only=True):
+    """A person's or schedule's wish to ask servers again that Darkroom leaves in peace otherwise: when, and for what.
+
+    `listing`: what there is now; `failed`: for pictures whose failure may have healed; `known`: for pictures that it has,
+    to see whether they are still there and still the same.
+    """
+
+    time: str
+    listing: bool = False
+    failed: bool = False
+    known: bool = False
+
+
 class Snapshot(Document, frozen=True, kw_only=True, tag="snapshot/1"):
     """Snapshot N of a dataset. `observation` digests what was asked of which source."""
 
@@ -331,6 +350,7 @@ class Snapshot(Document, frozen=True, kw_only=True, tag="snapshot/1"):
     previous: Ref | None
     run: str
     writer: str
+    asked: Asked | None = None
 
 
 class Schedule(Document, frozen=True, kw_only=True, tag="schedule/1"):

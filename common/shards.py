@@ -62,7 +62,12 @@ def pack(pictures: Iterable[Picture]) -> dict[str, bytes]:
 
 def read_index(shard: Parts) -> list[Entry]:
     """Return a shard's entries in the order of its tar."""
-    return read_table(shard.read(INDEX), Entry)
+    return read_entries(shard.read(INDEX))
+
+
+def read_entries(index: bytes) -> list[Entry]:
+    """Return the entries of a shard's index. Raises BadInput."""
+    return read_table(index, Entry)
 
 
 def read_pictures(shard: Parts) -> Iterator[tuple[Entry, bytes]]:

@@ -39,7 +39,7 @@ def write_table(rows: Iterable[R], kind: type[R]) -> bytes:
 
 
 def read_table(data: bytes, kind: type[R]) -> list[R]:
-    """Return the rows of a Parquet table.
+    """Return the rows of a Parquet table; a column that it lacks, being older, has the field's default.
 
     Raises:
         BadInput: it is not Parquet, its columns are others, or it grows too large.
@@ -52,7 +52,8 @@ def read_table(data: bytes, kind: type[R]) -> list[R]:
         sizes = [file.metadata.row_group(number).total_byte_size for number in range(file.metadata.num_row_groups)]
         if file.metadata.num_rows > MOST_ROWS or sum(sizes) > MOST_TABLE_BYTES:
             raise BadInput(f"a table of {file.metadata.num_rows} rows and {sum(sizes)} bytes is too large to be read.")
-        rows = file.read(columns=list(kind.__struct_fields__), use_threads=False).to_pylist()
+        known = set(file.schema_arrow.names)
+        rows = file.read(columns=[name for name in kind.__struct_fields__ if name in known], use_threads=False).to_pylist()
         return msgspec.convert(rows, list[kind])  # type: ignore[valid-type]
     except (pa.ArrowException, msgspec.ValidationError, OSError, ValueError) as error:
         raise BadInput(f"not a readable table of {kind.__name__} rows: {error}") from error

@@ -31,11 +31,21 @@ PARAMETERS = (
         low=1,
         high=10_000,
     ),
+    Parameter(
+        "scrape.rangeUrls",
+        "integer",
+        2048,
+        "URLs that one task fetches. All of one server are one task's, so a server with more makes a longer one.",
+        unit="URLs",
+        low=1,
+        high=1_000_000,
+    ),
 )
 
 
 def _listing(values: Values) -> tuple[str, ...]:
-    return ("scrape.shardPictures", *kind_of(values.text("source")).settings)
+    kind = kind_of(values.text("source"))
+    return ("scrape.rangeUrls" if kind.web else "scrape.shardPictures", *kind.settings)
 
 
 def _check(values: Values) -> list[str]:
@@ -53,6 +63,7 @@ STAGE = Stage(
             inputs=(
                 Input("listing", "run/listing", optional=True),
                 Input("previous", "run/previous", optional=True),
+                Input("asked", "run/asked", optional=True),
             ),
             parameters=_listing,
         ),
@@ -60,6 +71,7 @@ STAGE = Stage(
             "scrape/fetch",
             "fetch and check pictures, pack them into shards",
             inputs=(Input("list", "scrape/list"),),
+            parameters=lambda _: ("scrape.shardPictures",),
             fan_out="list",
         ),
         Step(

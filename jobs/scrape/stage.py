@@ -1,65 +1,66 @@
 """The work of scrape.
 
-`list` observes the source and cuts what no snapshot has seen into chunks; `fetch` turns a
-chunk into an image shard, with every refusal and its reason; `snapshot` writes the table.
+`list` observes the source and cuts what is to be fetched into ranges; `fetch` turns a range into
+image shards, with every refusal and its reason; `snapshot` writes the table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from common import images, shards
+import msgspec
+
 from common.artifact import UnitReader, make_unit
 from common.dataset import ROWS, Row, rows_of
 from common.errors import BadInput
 from common.progress import track
-from common.records import Unit, canonical, read_json
+from common.records import Asked, Unit, canonical, read_json
 from common.sandbox import Sandbox, Verdict, look
+from common.shards import INDEX, read_entries
 from common.stage import StepFunction, Work
 from common.tables import write_table
+from jobs.scrape import provenance, ranges
+from jobs.scrape.fetching import OUTCOMES, Basket, Chunk, check_all, shards_of
 from jobs.scrape.rows import Fetched, advance
-from jobs.scrape.sources import Item, Kind, Offer, Reach, Source, kind_named, kind_of
+from jobs.scrape.sources import Item, Kind, Listing, Offer, Origin, Reach, kind_named, kind_of
 
-LISTING, LIST, CHUNK, OUTCOMES = "listing.json", "list.json", "chunk.json", "outcomes.json"
+LISTING, LIST, CHUNK, ASKED = "listing.json", "list.json", "chunk.json", "asked.json"
 
 
 def list_source(work: Work) -> None:
-    """List the source; content: all items, and one unit for each chunk of items not yet seen."""
-    offer = _observe(work)
-    items = offer.items
-    seen = {row.token for row in _previous(work)[0]}
-    new = list({item.token: item for item in items if item.token not in seen}.values())
+    """List the source; content: all items, and one unit for each range of items that are to be fetched now."""
+    asked, rows = _asked(work), _previous(work)[0]
+    kind, listing = _observe(work, asked)
+    items = _with_those_before(listing.items, rows) if kind.sampled else listing.items
+    known = {row.token: row for row in rows}
+    wanted = list({item.token: item for item in items if _is_wanted(known.get(item.token), asked)}.values())
+    if kind.web:
+        wanted = _with_sums(wanted, work)
+    size = work.parameters.integer("scrape.rangeUrls" if kind.web else "scrape.shardPictures")
+    cut = ranges.by_server if kind.web else ranges.in_order
     work.out.write(LIST, canonical(items))
-    size = work.parameters.integer("scrape.shardPictures")
-    for start in range(0, len(new), size):
-        chunk = Offer(source=offer.source, items=new[start : start + size])
-        work.out.write_unit(f"chunk-{start // size:05d}", {CHUNK: canonical(chunk)})
-    work.out.info |= {"listed": len(items), "new": len(new), "items": len(items), "source": kind_named(offer.source).words}
+    for number, some in enumerate(cut(wanted, size)):
+        chunk = Chunk(source=kind.name, items=some, held={item.token: known[item.token].id for item in some if item.token in known})
+        work.out.write_unit(f"chunk-{number:05d}", {CHUNK: canonical(chunk)})
+    new = sum(1 for item in wanted if item.token not in known)
+    work.out.info |= {"listed": len(items), "new": new, "items": len(items), "source": kind.words, "notes": list(listing.notes)}
 
 
 def fetch_chunk(work: Work) -> None:
-    """Fetch and check one chunk; content: a shard of the good pictures, and each token's outcome."""
-    chunk = read_json(work.the_unit().read(CHUNK), Offer, CHUNK)
+    """Fetch and check one range; content: shards of the good pictures, and each token's outcome."""
+    chunk = read_json(work.the_unit().read(CHUNK), Chunk, CHUNK)
     kind = kind_named(chunk.source)
-    source = kind.open(Reach(work.locator, work.uploads))
-    pictures: dict[str, shards.Picture] = {}
-    outcomes = []
+    basket = Basket(work.out, work.parameters.integer("scrape.shardPictures"))
+    missing = [item for item in chunk.items if item.token not in basket.outcomes]
+    found = kind.open(Reach(work.locator, work.uploads)).fetch_all(missing)
     with _checker(kind) as check:
-        for item in track(chunk.items, work.progress, note="pictures"):
-            try:
-                picture = _fetch(source, item, check)
-            except BadInput as error:
-                outcomes.append(Fetched(token=item.token, id="", reason=str(error)))
-                work.log(f"{item.name}: {error}")
-                continue
-            pictures[picture.id] = picture
-            outcomes.append(Fetched(token=item.token, id=picture.id, reason=""))
-    work.out.write(OUTCOMES, canonical(outcomes))
-    for name, data in shards.pack(pictures.values()).items():
-        work.out.write(name, data)
-    work.out.info |= {"items": len(chunk.items), "pictures": len(pictures)}
+        for one in track(check_all(found, check, work.threads), work.progress, len(missing), note="pictures"):
+            if one.reason:
+                work.log(f"{one.got.item.name}: {one.reason}")
+            basket.add(one, chunk.held.get(one.got.item.token, ""))
+    work.out.info |= {"items": len(chunk.items), "pictures": basket.write()}
 
 
 def make_snapshot(work: Work) -> None:
@@ -74,9 +75,12 @@ def make_snapshot(work: Work) -> None:
     rows = advance(before, items, outcomes, number + 1)
     _require_pictures(rows)
     work.out.write(ROWS, write_table(rows, Row))
-    for unit in [*_previous_shards(work), *filter(None, map(_shard, fetched))]:
-        work.out.add_unit(unit)
-    work.out.info |= {"source": work.inputs["list"].info["source"], **_facts(rows, number if rows == before else number + 1)}
+    for shard in [*_previous_shards(work), *(one for unit in fetched for one in _shards(unit))]:
+        work.out.add_unit(shard)
+    for name, data in _provenance(work, rows, items, outcomes).items():
+        work.out.write(name, data, evidence=True)
+    listed = work.inputs["list"].info
+    work.out.info |= {"source": listed["source"], **_facts(rows, number if rows == before else number + 1)}
 
 
 STEPS: Mapping[str, StepFunction] = {
@@ -86,14 +90,48 @@ STEPS: Mapping[str, StepFunction] = {
 }
 
 
-def _observe(work: Work) -> Offer:
+def _asked(work: Work) -> Asked:
+    """Return the wish to ask servers again that the run was submitted with."""
+    return read_json(work.inputs["asked"].read(ASKED), Asked, ASKED) if "asked" in work.inputs else Asked(time="")
+
+
+def _observe(work: Work, asked: Asked) -> tuple[Kind, Listing]:
     """Return what the source offers: as it was listed when the run was submitted, or as it is now."""
     if "listing" in work.inputs:
-        return read_json(work.inputs["listing"].read(LISTING), Offer, LISTING)
+        offer = read_json(work.inputs["listing"].read(LISTING), Offer, LISTING)
+        return kind_named(offer.source), Listing(offer.items)
     kind = kind_of(work.parameters.text("source"))
     if kind.listed:
         raise BadInput(f"The run has no listing of its source, {work.parameters.text('source')}. Submit again.")
-    return Offer(source=kind.name, items=kind.open(Reach(values=work.parameters)).look(work.progress).items)
+    if kind.sampled and (asked.failed or asked.known) and not asked.listing:
+        return kind, Listing([])  # the pictures of before are asked for again, not what others there are
+    return kind, kind.open(Reach(work.parameters.text("source"), values=work.parameters)).look(work.progress)
+
+
+def _with_those_before(items: Iterable[Item], rows: Iterable[Row]) -> list[Item]:
+    """Return items, and with them those of before that are not among them: a sample says nothing of others."""
+    found = {(item.label, item.token): item for item in items}
+    for row in rows:
+        if not row.gone and (row.label, row.token) not in found:
+            recipe = msgspec.to_builtins(Origin(url=row.name, licence=row.licence))
+            found[row.label, row.token] = Item(label=row.label, name=row.name, token=row.token, licence=row.licence, recipe=recipe)
+    return list(found.values())
+
+
+def _is_wanted(row: Row | None, asked: Asked) -> bool:
+    """Is a token to be fetched that a snapshot knows, or does not?"""
+    if row is None:
+        return True
+    return asked.known if row.id else asked.failed and row.heals
+
+
+def _with_sums(items: Iterable[Item], work: Work) -> list[Item]:
+    """Let items be fetched with the sha256 that their bytes had at first sight."""
+    before = provenance.of_snapshot(work.inputs["previous"]) if "previous" in work.inputs else []
+    sums = {one.token: one.sha256 for one in before if one.id and one.sha256}
+    return [
+        msgspec.structs.replace(item, recipe={**item.recipe, "sha256": sums[item.token]}) if item.token in sums else item for item in items
+    ]
 
 
 def _previous(work: Work) -> tuple[list[Row], int]:
@@ -114,24 +152,24 @@ def _checker(kind: Kind) -> Iterator[Callable[[bytes], Verdict]]:
         yield sandbox.check
 
 
-def _fetch(source: Source, item: Item, check: Callable[[bytes], Verdict]) -> shards.Picture:
-    """Fetch one item and check that it is a picture. Raises BadInput with the reason."""
-    images.check_bytes(item.size)
-    data = source.fetch(item)
-    seen = check(data)
-    return shards.Picture(images.image_id(data), images.EXTENSIONS[seen.format], data, seen.width, seen.height)
-
-
 def _previous_shards(work: Work) -> list[Unit]:
     return [unit.unit for unit in work.inputs["previous"].units] if "previous" in work.inputs else []
 
 
-def _shard(fetched: UnitReader) -> Unit | None:
-    """Return a fetched unit as a shard named by its content, or None if it holds no picture."""
-    if not shards.read_index(fetched):
-        return None
-    tar, index = fetched.part(shards.TAR), fetched.part(shards.INDEX)
-    return make_unit(f"shard-{tar.sha256[:16]}", (tar, index))
+def _shards(fetched: UnitReader) -> Iterator[Unit]:
+    """Yield the shards of a fetched range that hold a picture, each named by its content."""
+    for parts in shards_of(fetched):
+        if read_entries(fetched.read(parts[INDEX])):
+            content = tuple(msgspec.structs.replace(fetched.part(place), name=name) for name, place in parts.items())
+            yield make_unit(f"shard-{content[0].sha256[:16]}", content)
+
+
+def _provenance(work: Work, rows: list[Row], items: list[Item], outcomes: list[Fetched]) -> Mapping[str, bytes]:
+    """Return what says where the pictures come from; nothing where none is from the web."""
+    before = provenance.of_snapshot(work.inputs["previous"]) if "previous" in work.inputs else []
+    if not before and not any(one.time for one in outcomes):
+        return {}
+    return provenance.write(provenance.advance(before, rows, items, outcomes))
 
 
 def _require_pictures(rows: list[Row]) -> None:

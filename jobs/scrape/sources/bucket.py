@@ -13,13 +13,13 @@ from common.images import Limits
 from common.progress import Reporter, silent
 from common.records import digest_of
 from common.store import Meta, Store, open_url
-from jobs.scrape.sources.kinds import CHANGED, Item, Kind, Listing, Reach
+from jobs.scrape.sources.kinds import CHANGED, Item, Kind, Listing, OneByOne, Reach
 from jobs.scrape.sources.layout import DEDICATED, dedicated, label_of, lay_out
 
 ETAG = "etag"
 
 
-class BucketSource:
+class BucketSource(OneByOne):
     """The objects of a store, whose root is the source's."""
 
     def __init__(self, store: Store) -> None:

@@ -7,7 +7,7 @@ import io
 from typing import TYPE_CHECKING
 
 from common.progress import Reporter, silent
-from jobs.scrape.sources.kinds import Item, Kind, Listing
+from jobs.scrape.sources.kinds import Item, Kind, Listing, OneByOne
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ def items() -> list[Item]:
     ]
 
 
-class DigitsSource:
+class DigitsSource(OneByOne):
     """Encodes digits: ink 0-16 becomes black on white, 255-0."""
 
     def look(self, progress: Reporter = silent) -> Listing:

@@ -13,7 +13,7 @@ from common import records
 from common.code import tree_digest
 from common.parameters import Values
 from common.progress import Reporter, silent
-from jobs.scrape.sources.kinds import Item, Kind, Listing
+from jobs.scrape.sources.kinds import Item, Kind, Listing, OneByOne
 
 if TYPE_CHECKING:
     from jobs.scrape.sources.rendered import Rendering
@@ -29,7 +29,7 @@ def items(counts: dict[str, int], seed: int) -> list[Item]:
     return [_item(rendering, renderer) for rendering in listing(counts, seed)]
 
 
-class RenderedSource:
+class RenderedSource(OneByOne):
     """Draws pictures and encodes them as JPEG."""
 
     def __init__(self, values: Values) -> None:

@@ -15,11 +15,11 @@ from urllib.parse import unquote, urlsplit
 from common.errors import BadInput
 from common.progress import Reporter, silent
 from common.uploads import LOCATOR, Uploads
-from jobs.scrape.sources.kinds import CHANGED, Item, Kind, Listing, Reach
+from jobs.scrape.sources.kinds import CHANGED, Item, Kind, Listing, OneByOne, Reach
 from jobs.scrape.sources.layout import DEDICATED, dedicated, is_hidden, label_of, lay_out
 
 
-class FolderSource:
+class FolderSource(OneByOne):
     """Files below `root`. A token is the sha256 of a file's bytes; only such are fetched as are still what was listed.
 
     What was `sent` is fetched from there, wherever the root is.

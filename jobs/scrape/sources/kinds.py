@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
 
+from common.errors import BadInput
+from common.images import check_bytes
 from common.parameters import Values
 from common.progress import Reporter
 from common.records import Value
@@ -33,6 +35,23 @@ class Item(Value, frozen=True, kw_only=True):
     recipe: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class Origin(Value, frozen=True, kw_only=True):
+    """What is known of a picture on the web: the `recipe` of its item. `sha256` is what its bytes must be, where that is known.
+
+    `licence` is short for `licence_url`, `landing` the page that shows the picture, `attribution` a sentence that gives credit.
+    """
+
+    url: str
+    landing: str = ""
+    title: str = ""
+    creator: str = ""
+    licence: str = ""
+    licence_url: str = ""
+    attribution: str = ""
+    provider: str = ""
+    sha256: str = ""
+
+
 class Offer(Value, frozen=True, kw_only=True):
     """Items and the name of their source's kind: a whole listing as it was frozen, or a chunk to fetch as one shard."""
 
@@ -44,12 +63,30 @@ class Offer(Value, frozen=True, kw_only=True):
 class Listing:
     """What a source offers at one moment, complete: what is no longer in it is gone.
 
-    `classes` are also those without pictures; `passed_over` counts files that are no pictures by their names.
+    `classes` are also those without pictures; `passed_over` counts files that are no pictures by their names;
+    `notes` are what people must know of how it came about.
     """
 
     items: list[Item]
     classes: tuple[str, ...] = ()
     passed_over: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Got:
+    """What became of an item: its bytes, or the `reason` why there are none, and whether that may heal.
+
+    `status` is HTTP's, `url` where the bytes came from in the end, `fetched` when (ISO 8601, UTC); only from the web.
+    """
+
+    item: Item
+    data: bytes = b""
+    reason: str = ""
+    heals: bool = False
+    status: int = 0
+    url: str = ""
+    fetched: str = ""
 
 
 class Source(Protocol):
@@ -60,6 +97,24 @@ class Source(Protocol):
 
     def fetch(self, item: Item) -> bytes:
         """Return the bytes of an item. Raises BadInput, with the reason in a few words, where only this item is lost."""
+
+    def fetch_all(self, items: Sequence[Item]) -> Iterator[Got]:
+        """Yield what becomes of each item, in any order."""
+
+
+class OneByOne:
+    """The part of a source whose items are fetched one after the other."""
+
+    def fetch(self, item: Item) -> bytes:
+        raise NotImplementedError
+
+    def fetch_all(self, items: Iterable[Item]) -> Iterator[Got]:
+        for item in items:
+            try:
+                check_bytes(item.size)
+                yield Got(item, self.fetch(item))
+            except BadInput as error:
+                yield Got(item, reason=str(error))
 
 
 @dataclass(frozen=True)
@@ -88,7 +143,8 @@ class Kind:
     `wrong` what is wrong with it, `settle` writes it so that it means the same everywhere.
     `listed`: every submit lists it and freezes what it found; another kind is listed by the run, and `settings`
     are what that depends on. `here`: it lies on the machine of whoever submits, so pods cannot read it.
-    `ours`: we make its pictures ourselves, so they need no sandbox.
+    `ours`: we make its pictures ourselves, so they need no sandbox. `web`: they come from other people's servers, which
+    are asked again only where that is wished. `sampled`: a listing is a sample, so what it does not name is not gone.
     """
 
     name: str
@@ -101,3 +157,5 @@ class Kind:
     listed: bool = False
     here: bool = False
     ours: bool = False
+    web: bool = False
+    sampled: bool = False

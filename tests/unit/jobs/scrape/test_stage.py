@@ -101,7 +101,7 @@ def test_a_rendered_chunk_is_drawn(memory: MemoryStore) -> None:
     values = defaults(source="rendered", scrape_counts={"dotted": 2, "striped": 1})
     listed = run_step(memory, "scrape/list", values=values)
     fetched = run_step(memory, "scrape/fetch", {"list": listed}, unit=listed.units[0])
-    assert [entry.extension for entry in shards.read_index(fetched)] == ["jpg"] * 3
+    assert [entry.extension for entry in shards.read_entries(fetched.read("00000.index.parquet"))] == ["jpg"] * 3
 
 
 def test_a_source_that_is_listed_by_submit_needs_its_listing(memory: MemoryStore) -> None:

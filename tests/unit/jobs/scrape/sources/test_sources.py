@@ -48,6 +48,9 @@ def test_an_item_is_drawn_from_what_it_says_alone() -> None:
         ("/pictures/", "folder", "/pictures"),
         ("file:///my%20pictures", "folder", "/my pictures"),
         ("pictures", "folder", str(Path("pictures").absolute())),
+        ("list.tsv", "urls", str(Path("list.tsv").absolute())),
+        ("/lists/web.CSV", "urls", "/lists/web.CSV"),
+        ("s3://bucket/lists/web.parquet", "urls", "s3://bucket/lists/web.parquet"),
     ],
 )
 def test_a_source_says_by_its_form_of_which_kind_it_is(source: str, kind: str, settled: str) -> None:
@@ -56,7 +59,18 @@ def test_a_source_says_by_its_form_of_which_kind_it_is(source: str, kind: str, s
     assert kind_of(settled) == found
 
 
-@pytest.mark.parametrize("source", ["s3://", "s3:///prefix", "s3://bucket?x=1", "https://example.org/pictures", "gs://bucket"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "s3://",
+        "s3:///prefix",
+        "s3://bucket?x=1",
+        "https://example.org/pictures",
+        "gs://bucket",
+        "https://example.org/list.tsv",
+        "s3://list.tsv",
+    ],
+)
 def test_what_looks_like_a_place_and_is_none_is_named_with_what_to_write(source: str) -> None:
     (problem,) = kind_of(source).wrong(source)
     assert repr(source) in problem
@@ -66,7 +80,7 @@ def test_what_looks_like_a_place_and_is_none_is_named_with_what_to_write(source:
 def test_no_source_and_an_unknown_kind_are_errors() -> None:
     with pytest.raises(BadInput, match="no source"):
         kind_of("")
-    with pytest.raises(BadInput, match="'ftp', only rendered, digits, bucket, folder"):
+    with pytest.raises(BadInput, match="'ftp', only rendered, digits, urls, bucket, folder"):
         kind_named("ftp")
 
 

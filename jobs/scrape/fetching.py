@@ -1,0 +1,141 @@
+"""From what a source yields to shards: each picture is checked, packed, and kept as soon as a shard is full.
+
+What a process has kept is found by the one that comes after it, so a killed one costs no server
+more than the pictures it was just about to pack.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+
+import msgspec
+
+from common import images, shards
+from common.artifact import Draft, UnitReader
+from common.errors import BadInput
+from common.records import canonical, read_json
+from common.sandbox import Verdict
+from jobs.scrape.rows import Fetched
+from jobs.scrape.sources import Got, Offer
+
+OUTCOMES = "outcomes.json"
+MOST_BYTES = 64 * 1024 * 1024  # of pictures that wait for their shard to be full
+AHEAD = 4  # pictures that wait for each thread that checks them
+
+
+class Chunk(Offer, frozen=True, kw_only=True):
+    """A range of items to fetch. `held`: the picture that the snapshot has of a token already, "" where it has none."""
+
+    held: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a source yielded, with the verdict on its bytes, or the reason why they are refused."""
+
+    got: Got
+    verdict: Verdict | None
+    reason: str
+
+
+def check_all(found: Iterable[Got], check: Callable[[bytes], Verdict], threads: int) -> Iterator[Checked]:
+    """Check pictures with so many threads, in the order in which they come; few wait in memory."""
+
+    def one(got: Got) -> Checked:
+        if got.reason:
+            return Checked(got, None, got.reason)
+        try:
+            return Checked(got, check(got.data), "")
+        except BadInput as error:
+            return Checked(got, None, str(error))
+
+    waiting: deque[Future[Checked]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for got in found:
+            waiting.append(pool.submit(one, got))
+            while waiting and (len(waiting) >= AHEAD * threads or waiting[0].done()):
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+class Basket:
+    """What a task has fetched so far, in this process and in those before it."""
+
+    def __init__(self, out: Draft, shard_pictures: int) -> None:
+        self._out = out
+        self._shard_pictures = shard_pictures
+        self._pieces = out.kept()
+        self._pictures: dict[str, shards.Picture] = {}
+        self._fresh: list[Fetched] = []
+        self._size = 0
+        self.outcomes: dict[str, Fetched] = {}
+        for piece in self._pieces:
+            self.outcomes |= {one.token: one for one in read_json(piece.read(OUTCOMES), list[Fetched], OUTCOMES)}
+        self._packed = {one.id for one in self.outcomes.values()}
+
+    def add(self, one: Checked, held: str) -> None:
+        """Take what became of an item. A picture that the snapshot holds, or that is packed already, is not packed again."""
+        got, picture = one.got, None
+        if one.verdict is not None:
+            picture = _picture(got.data, one.verdict)
+            if not held and picture.id not in self._packed:
+                self._packed.add(picture.id)
+                self._pictures[picture.id] = picture
+                self._size += len(picture.data)
+        outcome = Fetched(
+            token=got.item.token,
+            id="" if picture is None else held or picture.id,
+            reason=one.reason,
+            heals=got.heals,
+            sha256=sha256(got.data).hexdigest() if got.fetched and got.data else "",
+            url=got.url,
+            status=got.status,
+            time=got.fetched,
+        )
+        self.outcomes[outcome.token] = outcome
+        self._fresh.append(outcome)
+        if len(self._pictures) >= self._shard_pictures or self._size >= MOST_BYTES:
+            self._keep()
+
+    def write(self) -> int:
+        """Write all that was fetched as content: shards, and an outcome for each token. Returns the number of pictures."""
+        if not self._pieces:
+            self._write_shard(0, shards.pack(self._pictures.values()))
+        elif self._fresh:
+            self._keep()
+        for number, piece in enumerate(sorted(self._pieces, key=lambda one: one.name)):
+            for name in (shards.TAR, shards.INDEX):
+                self._out.take(shard_part(number, name), piece.part(name))
+        self._out.write(OUTCOMES, canonical(list(self.outcomes.values())))
+        return len(self._packed - {""})
+
+    def _write_shard(self, number: int, parts: dict[str, bytes]) -> None:
+        for name, data in parts.items():
+            self._out.write(shard_part(number, name), data)
+
+    def _keep(self) -> None:
+        self._pieces.append(self._out.keep({**shards.pack(self._pictures.values()), OUTCOMES: canonical(self._fresh)}))
+        self._pictures, self._fresh, self._size = {}, [], 0
+
+
+def shard_part(number: int, name: str) -> str:
+    """Return what a shard's part is called among those of a task."""
+    return f"{number:05d}.{name}"
+
+
+def shards_of(fetched: UnitReader) -> Iterator[dict[str, str]]:
+    """Yield, for each shard of a task that holds a picture, where its parts are."""
+    names = set(fetched.names())
+    number = 0
+    while shard_part(number, shards.TAR) in names:
+        yield {name: shard_part(number, name) for name in (shards.TAR, shards.INDEX)}
+        number += 1
+
+
+def _picture(data: bytes, seen: Verdict) -> shards.Picture:
+    return shards.Picture(images.image_id(data), images.EXTENSIONS[seen.format], data, seen.width, seen.height)
