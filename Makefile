@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 DATASET ?= fashionTexture
 SUBMIT := $(DATASET) $(if $(SOURCE),--source "$(SOURCE)") $(foreach one,$(SET),--set '$(one)') $(if $(NODES),--nodes $(NODES)) $(if $(PLAN),--plan)
 ON ?= local
+AGAIN := $(if $(REFRESH),--refresh) $(if $(RETRY_FAILED),--retry-failed) $(if $(RECHECK),--recheck)
 
 .PHONY: help
 help: ## List the targets
@@ -26,8 +27,8 @@ $(VENV)/.develops: $(VENV)/.runs locks/dev.txt
 setup: $(VENV)/.runs ## Install what running needs into .venv
 
 .PHONY: submit
-submit: $(VENV)/.runs ## Run a dataset to a verdict: DATASET=… [SOURCE=DIR] [SET="name=value"] [NODES=2] [PLAN=1] [ON=kubernetes]
-	@$(BIN)/darkroom submit $(SUBMIT) --on $(ON)
+submit: $(VENV)/.runs ## Run a dataset to a verdict: DATASET=… [SOURCE=DIR] [SET="name=value"] [NODES=2] [PLAN=1] [ON=kubernetes] [REFRESH=1] [RETRY_FAILED=1] [RECHECK=1]
+	@$(BIN)/darkroom submit $(SUBMIT) --on $(ON) $(AGAIN)
 
 .PHONY: schedule
 schedule: $(VENV)/.runs ## Retrain on a cluster: DATASET=… CRON="0 3 * * 1" [ZONE=Europe/Madrid] [SOURCE=…] [SET=…] [NODES=4]; no CRON: show

@@ -210,6 +210,19 @@ class Progress(Document, frozen=True, kw_only=True, tag="progress/1"):
 # --- runs ----------------------------------------------------------------------------------
 
 
+class Asked(Value, frozen=True, kw_only=True):
+    """A person's or schedule's wish to ask servers again that Darkroom leaves in peace otherwise: when, and for what.
+
+    `listing`: what there is now; `failed`: for pictures whose failure may have healed; `known`: for pictures that it has,
+    to see whether they are still there and still the same.
+    """
+
+    time: str
+    listing: bool = False
+    failed: bool = False
+    known: bool = False
+
+
 class Run(Document, frozen=True, kw_only=True, tag="run/1"):
     """A run's request, written once.
 
@@ -226,6 +239,7 @@ class Run(Document, frozen=True, kw_only=True, tag="run/1"):
     origins: dict[str, str]
     frozen: dict[str, Ref | None]
     observation: str
+    asked: Asked | None = None
     locator: str = ""
     code: dict[str, str]
     nodes: int
@@ -325,19 +339,6 @@ class Piece(Document, frozen=True, kw_only=True, tag="piece/1"):
     """What a process kept of an artifact before all of it was there."""
 
     unit: Unit
-
-
-class Asked(Value, frozen=True, kw_only=True):
-    """A person's or schedule's wish to ask servers again that Darkroom leaves in peace otherwise: when, and for what.
-
-    `listing`: what there is now; `failed`: for pictures whose failure may have healed; `known`: for pictures that it has,
-    to see whether they are still there and still the same.
-    """
-
-    time: str
-    listing: bool = False
-    failed: bool = False
-    known: bool = False
 
 
 class Snapshot(Document, frozen=True, kw_only=True, tag="snapshot/1"):

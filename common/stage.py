@@ -68,7 +68,7 @@ class Stage:
     """A room: its steps in order, its parameters, and what its code digest covers.
 
     `values` are the modules of `common` whose behaviour defines this stage's output; together
-    with the room's own files and the lock of its extra they make the code digest.
+    with the room's own files and the lock of its extra they make the code digest. `internet`: it meets other people's servers.
     """
 
     name: str
@@ -80,6 +80,7 @@ class Stage:
     check: Callable[[Values], list[str]] = lambda _: []
     deadline_s: int = 6 * 3600
     retries: int = 3
+    internet: bool = False
 
 
 @dataclass

@@ -32,11 +32,15 @@ FOLLOW_EVERY_S = 1.0
 CANCEL_PATIENCE_S = 40.0
 
 
-def submit(store: Store, dataset: str, source: str, assignments: Sequence[str], nodes: int | None) -> Known:
-    """Run a request on this machine to its end, or follow the run that answers it already."""
+def submit(store: Store, dataset: str, source: str, assignments: Sequence[str], nodes: int | None, again: Mapping[str, bool]) -> Known:
+    """Run a request on this machine to its end, or follow the run that answers it already.
+
+    `again` says what a source's servers are to be asked again (the fields of Asked).
+    """
     steps = graph.load()
     resolved = settings.read(steps, dataset, assignments, source)
-    prepared = submission.prepare(store, steps, dataset, resolved, counting())
+    ask = submission.ask_again(resolved.values.text("source"), **again)
+    prepared = submission.prepare(store, steps, dataset, resolved, counting(), ask=ask)
     run, new = submission.attach_or_create(store, prepared, nodes or usable_cores())
     if not new:
         return follow(store, run.run)
@@ -224,10 +228,10 @@ def _served(now: Pointer) -> str:
 def fetch_report(store: Store, known: Known, output: str | None) -> str:
     """Return the path of a run's report, written to `output` or a temporary file where the store is no folder."""
     record = known.records.get(history.EVALUATE)
-    url = history.report_url(store, record)
+    url = history.evidence_url(store, record, history.REPORT)
     if url is None or record is None or record.ref is None:
         raise Refused(f"Run {known.run.run} has no report: it did not come as far as evaluate.")
-    data = artifact.read_ref(store, record.ref).read("report.html")
+    data = artifact.read_ref(store, record.ref).read(history.REPORT)
     if output is None and Path(url).is_file():
         return url
     path = Path(output) if output else Path(tempfile.mkdtemp(prefix="darkroom-report-")) / f"{known.run.run}.html"

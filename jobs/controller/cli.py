@@ -44,15 +44,24 @@ def main() -> None:
 
 @commands.command()
 @click.argument("dataset")
-@click.option("--source", default="", help="Where the pictures are: a folder of class folders, s3://bucket/prefix, `rendered` or `digits`.")
+@click.option(
+    "--source",
+    default="",
+    help="Where the pictures are: a folder of class folders, s3://bucket/prefix, a list of URLs (.tsv, .csv, .parquet), `rendered` …",
+)
 @click.option(
     "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="A setting; `darkroom parameters` lists all. May be repeated."
 )
 @click.option("--nodes", type=click.IntRange(1, 1000), default=None, help="Processes side by side (default: one for each core).")
 @click.option("--plan", "plan_only", is_flag=True, help="Show what is cached, what would run, why, and about how long; run nothing.")
 @click.option("--on", type=click.Choice(["local", "kubernetes"]), default="local", help="Where the stages run (default: here).")
+@click.option("--refresh", "listing", is_flag=True, help="From the web: look for what there is now, though it was asked before.")
+@click.option("--retry-failed", "failed", is_flag=True, help="From the web: try pictures again whose failure may have healed.")
+@click.option("--recheck", "known", is_flag=True, help="From the web: see whether what is kept is still there and the same.")
 @as_json
-def submit(dataset: str, source: str, assignments: tuple[str, ...], nodes: int | None, plan_only: bool, on: str, as_json: bool) -> None:
+def submit(
+    dataset: str, source: str, assignments: tuple[str, ...], nodes: int | None, plan_only: bool, on: str, as_json: bool, **again: bool
+) -> None:
     """Run a dataset from its pictures to a verdict, or go on from what is done already."""
     from jobs.controller import act
 
@@ -66,9 +75,9 @@ def submit(dataset: str, source: str, assignments: tuple[str, ...], nodes: int |
         _show_forecast(act.forecast(store, dataset, source, assignments, environment), as_json)
         return
     if on == "kubernetes":
-        known = remote.submit(api, site, store, dataset, source, assignments, nodes, environment)
+        known = remote.submit(api, site, store, dataset, source, assignments, nodes, environment, again)
     else:
-        known = act.submit(store, dataset, source, assignments, nodes)
+        known = act.submit(store, dataset, source, assignments, nodes, again)
     _finish(store, known, as_json)
 
 
@@ -466,6 +475,8 @@ def _show(store: Store, known: Known) -> None:
         click.echo(f"Accuracy {history.percent_interval(test['accuracy'])} on {one['source']}, {one['scoring']}, 95 % interval")
     if one["report"]:
         click.echo(f"Report   {one['report']}")
+    if one["attribution"]:
+        click.echo(f"Credits  {one['attribution']}")
     if one["state"] in ("failed", "interrupted", "cancelled"):
         click.echo(f"Next     darkroom logs {one['run']}   ·   darkroom resume {one['run']}")
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from common import records
 from common.errors import AlreadyExists, BadInput, NotFound, PreconditionFailed, Refused, Retryable, StoreUnavailable
 from common.parameters import Resolved, Values
-from common.records import Driver, Firing, Run, Schedule, Turn
+from common.records import Asked, Driver, Firing, Run, Schedule, Turn
 from common.retry import Policy
 from common.store import IfMatch, Store
 from common.store.asking import ask_all
@@ -29,6 +29,7 @@ from jobs.controller.ending import Pause
 from jobs.controller.kubernetes import Api
 from jobs.controller.mirror import Resource
 from jobs.controller.render import RUN, TERMINATION_MESSAGE
+from jobs.scrape.sources import kind_of
 
 PLANNED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 KEPT = 100
@@ -157,7 +158,8 @@ class Occasion(remote.Task):
     def _make_run(self) -> Run:
         schedule = read_schedule(self.store, self.dataset)
         resolved = Resolved(Values(schedule.settings), schedule.origins)
-        prepared = submission.prepare(self.store, graph.load(), self.dataset, resolved)
+        ask = Asked(time=self.planned.isoformat(), listing=True) if kind_of(resolved.values.text("source")).web else None
+        prepared = submission.prepare(self.store, graph.load(), self.dataset, resolved, ask=ask)
         trigger = f"schedule, planned for {self.planned.isoformat()}"
         try:
             return submission.create(self.store, prepared, schedule.nodes, self.api.namespace, self.run, self._driver(), trigger)

@@ -13,7 +13,9 @@ from jobs.controller import pointer, runs, snapshots
 from jobs.controller.graph import Graph
 from jobs.controller.runs import Known
 
+REPORT, ATTRIBUTION = "report.html", "ATTRIBUTION.html"
 WAITING, NOT_RUN = "waiting", "not run"
+LIST = "scrape/list"
 SNAPSHOT, VERSION, TRAIN, EVALUATE, GATE = snapshots.STEP, "dedup/dataset", "train", "evaluate", "gate"
 
 
@@ -36,7 +38,8 @@ def document(store: Store, steps: Graph, known: Known) -> dict[str, Any]:
         "warnings": _warnings(known),
         "stages": [stage_document(stage, known) for stage in steps.stages],
         "model": _model(known, trained),
-        "report": report_url(store, evaluated) if done else None,
+        "report": evidence_url(store, evaluated, REPORT) if done else None,
+        "attribution": evidence_url(store, known.records.get(SNAPSHOT), ATTRIBUTION),
         "settings": known.run.settings,
     }
 
@@ -75,8 +78,9 @@ def _state(stage: Stage, found: list[StageRecord], condition: str) -> str:
 
 
 def _warnings(known: Known) -> list[str]:
-    version = known.records.get(VERSION)
-    return list(version.info.get("warnings", [])) if version else []
+    version, listed = known.records.get(VERSION), known.records.get(LIST)
+    notes = list(listed.info.get("notes", [])) if listed else []
+    return [*notes, *(version.info.get("warnings", []) if version else [])]
 
 
 def _model(known: Known, trained: StageRecord | None) -> dict[str, Any] | None:
@@ -90,12 +94,12 @@ def _model(known: Known, trained: StageRecord | None) -> dict[str, Any] | None:
     }
 
 
-def report_url(store: Store, evaluated: StageRecord | None) -> str | None:
-    """Return where the run's report lies: a path for a folder store, else a URL."""
-    if evaluated is None or evaluated.ref is None:
+def evidence_url(store: Store, made: StageRecord | None, name: str) -> str | None:
+    """Return where a piece of evidence of a run lies, such as its report: a path for a folder store, else a URL."""
+    if made is None or made.ref is None:
         return None
-    manifest = artifact.find_sound(store, evaluated.ref.step, evaluated.ref.key)
-    parts = [part.key for part in manifest.evidence if part.name == "report.html"] if manifest else []
+    manifest = artifact.find_sound(store, made.ref.step, made.ref.key)
+    parts = [part.key for part in manifest.evidence if part.name == name] if manifest else []
     return f"{store.url.removeprefix('file://')}/{parts[0]}" if parts else None
 
 

@@ -44,7 +44,9 @@ def look(kind: Kind, reach: Reach, progress: Reporter = silent) -> Listing:
     if empty:
         raise Refused(f"No pictures in class folder {', '.join(empty)} of {where}. Add pictures, or remove the folder.")
     if len(by_class) < ENOUGH:
-        raise Refused(f"The source {where} has one class only ({next(iter(by_class))}); a classifier needs two or more class folders.")
+        raise Refused(f"The source {where} has one class only ({next(iter(by_class))}); a classifier needs two or more.")
+    if kind.web:  # its servers are asked once, by the run
+        return listing
     most = None if kind.here else FAR_READS
     with Sandbox() as sandbox:
         problems = [problem for name, items in by_class.items() if (problem := _too_few_good(source, name, items, sandbox, most))]

@@ -64,11 +64,16 @@ def submit(
     assignments: Sequence[str],
     nodes: int | None,
     environment: Mapping[str, str],
+    again: Mapping[str, bool],
 ) -> Known:
-    """Submit a request to the cluster and watch it to its end; Ctrl-C ends the watching only."""
+    """Submit a request to the cluster and watch it to its end; Ctrl-C ends the watching only.
+
+    `again` says what a source's servers are to be asked again (the fields of Asked).
+    """
     steps = graph.load()
     resolved = settings.read(steps, dataset, assignments, source)
-    prepared = submission.prepare(store, steps, dataset, resolved, counting(), environment)
+    ask = submission.ask_again(resolved.values.text("source"), **again)
+    prepared = submission.prepare(store, steps, dataset, resolved, counting(), environment, ask)
     prepared = uploading.send(store, prepared, counting())
     run, new = submission.attach_or_create(store, prepared, nodes or NODES, api.namespace)
     if new:

@@ -16,7 +16,7 @@ from common.records import Plan, Run
 from common.stage import Stage
 from jobs import harness
 from jobs.controller import runs
-from jobs.controller.site import Cluster, Gpu, Site
+from jobs.controller.site import Cluster, Gpu, Site, Web
 
 RUN, STAGE, STEP, KEY, ATTEMPT, REPAIRS = (f"darkroom/{name}" for name in ("run", "stage", "step", "key", "attempt", "repairs"))
 QUEUE = "kueue.x-k8s.io/queue-name"
@@ -136,6 +136,8 @@ def _pod(stage: Stage, plan: Plan, plan_key: str, processes: int, site: Site) ->
     pod = {**_confined(container, stage.resources.scratch), "automountServiceAccountToken": False}
     if site.cluster is not None:
         _place(pod, stage.name, site.cluster)
+        if stage.internet:
+            _let_out(pod["containers"][0], site.cluster.web)
         if site.cluster.topologySpread and len(plan.tasks) > 1:
             spread = {"matchLabels": {STAGE: stage.name}}
             pod["topologySpreadConstraints"] = [
@@ -200,6 +202,12 @@ def _place(pod: dict[str, Any], stage: str, cluster: Cluster) -> None:
     container |= {"envFrom": [{"secretRef": {"name": cluster.secret}}]} if cluster.secret else {}
     if stage in cluster.resources:
         container["resources"] = cluster.resources[stage]
+
+
+def _let_out(container: dict[str, Any], web: Web) -> None:
+    container["env"] += [{"name": name, "value": value} for name, value in sorted(web.variables().items())]
+    if web.secret:
+        container["envFrom"] = [*container.get("envFrom", []), {"secretRef": {"name": web.secret}}]
 
 
 def _environment(site: Site, threads: int) -> dict[str, str]:

@@ -20,6 +20,7 @@ from jobs import __version__
 
 SITE_MAP = "darkroom-site"
 IMAGE = "darkroom-{stage}:{version}"
+CONTACT, WEB_PORTS, WEB_NETWORKS = "DARKROOM_CONTACT", "DARKROOM_WEB_PORTS", "DARKROOM_WEB_NETWORKS"
 
 
 class Gpu(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,6 +29,24 @@ class Gpu(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     resource: str = "nvidia.com/gpu"
     nodeSelector: dict[str, str] = msgspec.field(default_factory=dict)  # noqa: N815 - the names of site.yaml are Kubernetes'
     tolerations: tuple[dict[str, Any], ...] = ()
+
+
+class Web(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How pods meet other people's servers: whom these may write to, and what is allowed beyond ports 80 and 443 and public addresses.
+
+    `secret` names a Secret with providers' keys, `environment` holds what else scrape reads there (docs/operations.md).
+    """
+
+    contact: str = ""
+    ports: tuple[int, ...] = ()
+    networks: tuple[str, ...] = ()
+    secret: str = ""
+    environment: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment that says so to a stage."""
+        told = {CONTACT: self.contact, WEB_PORTS: ",".join(map(str, self.ports)), WEB_NETWORKS: ",".join(self.networks)}
+        return {**self.environment, **{name: value for name, value in told.items() if value}}
 
 
 class Cluster(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,6 +71,7 @@ class Cluster(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     topologySpread: bool = False  # noqa: N815
     resources: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     patience: dict[str, float] = msgspec.field(default_factory=dict)
+    web: Web = Web()
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ def _of(run: Run, made: Ref, count: int, writer: str) -> Snapshot:
         previous=run.frozen.get("previous"),
         run=run.run,
         writer=writer,
+        asked=run.asked,
     )
 
 

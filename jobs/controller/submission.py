@@ -17,10 +17,10 @@ from typing import Any
 
 from common import artifact, edits, records
 from common.artifact import Draft
-from common.errors import AlreadyExists, BadInput, NotFound, PreconditionFailed, UnknownRun
+from common.errors import AlreadyExists, BadInput, NotFound, PreconditionFailed, UnknownRun, Usage
 from common.parameters import Resolved
 from common.progress import Reporter, silent
-from common.records import Driver, Part, Recipe, Ref, Request, Run, State
+from common.records import Asked, Driver, Part, Recipe, Ref, Request, Run, State
 from common.store import IfMatch, Store
 from jobs import __version__
 from jobs.controller import gc, preflight, runs, snapshots
@@ -30,6 +30,7 @@ from jobs.scrape import sources
 from jobs.scrape.sources import Offer, Reach
 
 SLUG_LENGTH = 24
+ASKED = "asked.json"
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,28 @@ class Frozen:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A request that may start. `observation` digests what is asked of which source, by which code; `locator` says where it lies."""
+    """A request that may start.
+
+    `observation` digests what is asked of which source, by which code, and with which wish to ask it again; `locator` says where it lies.
+    """
 
     dataset: str
     resolved: Resolved
     code: dict[str, str]
     listing: Frozen | None
     edits: Frozen | None
+    asked: Asked | None
     observation: str
     previous: Ref | None
     number: int
     locator: str
+
+    @property
+    def frozen(self) -> dict[str, Frozen]:
+        """Return what is to be made an artifact when the run is, by the name of the input."""
+        asked = Frozen("run/asked", ASKED, records.canonical(self.asked)) if self.asked else None
+        found = {"listing": self.listing, "edits": self.edits, "asked": asked}
+        return {name: one for name, one in found.items() if one is not None}
 
 
 def prepare(
@@ -73,10 +85,11 @@ def prepare(
     resolved: Resolved,
     progress: Reporter = silent,
     environment: Mapping[str, str] = os.environ,
+    ask: Asked | None = None,
 ) -> Prepared:
     """Check the request and look at its source; writes nothing but the probe's verdict on the store.
 
-    `environment` says how this machine reaches a source in object storage.
+    `environment` says how this machine reaches a source in object storage, `ask` what servers are to be asked again.
 
     Raises:
         Refused: there is a reason not to start.
@@ -89,10 +102,14 @@ def prepare(
     preflight.check_store(store)
     words = edits.read(store, dataset)
     code = steps.code()
-    observation = _observation(steps, resolved, listing, code)
     latest = snapshots.latest(store, dataset)
     # What was asked before in the same words stands on the same snapshot, so that it has the same keys.
+    asked = ask or (latest.asked if latest else None)
+    observation = _observation(steps, resolved, listing, code, asked)
     same = latest is not None and latest.observation == observation
+    if not same and ask is None:
+        asked, observation = None, _observation(steps, resolved, listing, code, None)
+        same = latest is not None and latest.observation == observation
     previous = (latest.previous if same else latest.artifact) if latest else None
     return Prepared(
         dataset=dataset,
@@ -100,6 +117,7 @@ def prepare(
         code=code,
         listing=listing,
         edits=Frozen("run/edits", "edits.json", records.canonical(words)) if words else None,
+        asked=asked,
         observation=observation,
         previous=previous,
         number=latest.number if latest else 0,
@@ -107,13 +125,19 @@ def prepare(
     )
 
 
+def ask_again(source: str, *, listing: bool, failed: bool, known: bool) -> Asked | None:
+    """Return a person's wish to ask a source's servers again, None where there is none. Raises Usage where there are no such servers."""
+    if not (listing or failed or known):
+        return None
+    if not sources.kind_of(source).web:
+        raise Usage(f"Every submit looks at {source} anew; only pictures from the web are left in peace until you ask for them again.")
+    return Asked(time=datetime.now(UTC).isoformat(), listing=listing, failed=failed, known=known)
+
+
 def frozen_refs(prepared: Prepared) -> dict[str, Ref | None]:
     """Return the run's frozen inputs by name, as they are or will be addressed."""
-    return {
-        "listing": prepared.listing.ref if prepared.listing else None,
-        "edits": prepared.edits.ref if prepared.edits else None,
-        "previous": prepared.previous,
-    }
+    frozen = {name: one.ref for name, one in prepared.frozen.items()}
+    return {"listing": None, "edits": None, **frozen, "previous": prepared.previous}
 
 
 def create(
@@ -132,7 +156,7 @@ def create(
     Raises:
         AlreadyExists: there is a run of this name.
     """
-    frozen = [one for one in (prepared.listing, prepared.edits) if one is not None]
+    frozen = prepared.frozen.values()
     for one in frozen:
         _freeze(store, one)
     run = Run(
@@ -145,6 +169,7 @@ def create(
         origins=dict(prepared.resolved.origins),
         frozen=frozen_refs(prepared),
         observation=prepared.observation,
+        asked=prepared.asked,
         locator=prepared.locator,
         code=prepared.code,
         nodes=nodes,
@@ -207,10 +232,11 @@ def attach_or_create(store: Store, prepared: Prepared, nodes: int, namespace: st
         return run, True
 
 
-def _observation(steps: Graph, resolved: Resolved, listing: Frozen | None, code: dict[str, str]) -> str:
+def _observation(steps: Graph, resolved: Resolved, listing: Frozen | None, code: dict[str, str], asked: Asked | None) -> str:
     look = steps.stage("scrape").steps[0]
-    asked: dict[str, Any] = resolved.values.only(look.parameters(resolved.values))
-    return records.digest_of({"asked": asked, "listing": listing.recipe.key if listing else "", "code": code["scrape"]})
+    words: dict[str, Any] = resolved.values.only(look.parameters(resolved.values))
+    known = {"asked": words, "listing": listing.recipe.key if listing else "", "code": code["scrape"]}
+    return records.digest_of({**known, "again": asked} if asked else known)
 
 
 def _freeze(store: Store, one: Frozen) -> None:

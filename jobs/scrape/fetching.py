@@ -15,7 +15,7 @@ from hashlib import sha256
 import msgspec
 
 from common import images, shards
-from common.artifact import Draft, UnitReader
+from common.artifact import Draft, Parts
 from common.errors import BadInput
 from common.records import canonical, read_json
 from common.sandbox import Verdict
@@ -128,7 +128,7 @@ def shard_part(number: int, name: str) -> str:
     return f"{number:05d}.{name}"
 
 
-def shards_of(fetched: UnitReader) -> Iterator[dict[str, str]]:
+def shards_of(fetched: Parts) -> Iterator[dict[str, str]]:
     """Yield, for each shard of a task that holds a picture, where its parts are."""
     names = set(fetched.names())
     number = 0

@@ -94,7 +94,7 @@ def page(rows: Iterable[Provenance]) -> str:
 def _begin(row: Row, origin: Origin | None) -> Provenance:
     known = origin or Origin(url=row.name, licence=row.licence)
     facts = {name: value for name, value in msgspec.structs.asdict(known).items() if name != "sha256"}
-    return Provenance(label=row.label, token=row.token, id=row.id, **facts)
+    return Provenance(label=row.label, token=row.token, id="", **facts)
 
 
 def _note(one: Provenance, row: Row, outcome: Fetched | None) -> Provenance:

@@ -88,4 +88,5 @@ STAGE = Stage(
     values=("dataset", "images", "sandbox", "shards", "tables", "textures"),
     resources=Resources(cpu="1", memory="1Gi"),
     check=_check,
+    internet=True,
 )

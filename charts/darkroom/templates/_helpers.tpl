@@ -63,6 +63,15 @@ labels:
 {{- if .Values.gpu.enabled -}}
 {{- $_ := set $site "gpu" (omit .Values.gpu "enabled") -}}
 {{- end -}}
+{{- $web := dict -}}
+{{- range $name, $value := .Values.web -}}
+{{- with $value -}}
+{{- $_ := set $web $name . -}}
+{{- end -}}
+{{- end -}}
+{{- with $web -}}
+{{- $_ := set $site "web" . -}}
+{{- end -}}
 {{ toYaml $site }}
 {{- end }}
 

@@ -184,3 +184,37 @@ def test_sealing_is_a_pure_function_of_the_units(memory: MemoryStore) -> None:
 def test_a_unit_s_digest_does_not_depend_on_its_name() -> None:
     part = records.Part(name="a", key="k", size=0, sha256="0" * 64)
     assert artifact.make_unit("one", (part,)).digest == artifact.make_unit("other", (part,)).digest
+
+
+# --- pieces: what outlives a process before the artifact is true -------------------------------
+
+
+def test_what_was_kept_is_found_by_the_next_attempt_and_goes_with_the_manifest(memory: MemoryStore) -> None:
+    Draft(memory, RECIPE).keep({"part.bin": b"first"})
+    Draft(memory, RECIPE).keep({"part.bin": b"second"})
+    draft = Draft(memory, RECIPE)
+    assert {one.read("part.bin") for one in draft.kept()} == {b"first", b"second"}
+    for number, piece in enumerate(draft.kept()):
+        draft.take(f"{number}.bin", piece.part("part.bin"))
+    manifest = draft.commit()
+    artifact.sweep(memory, manifest)
+    assert {Artifact(memory, manifest).read(f"{number}.bin") for number in range(2)} == {b"first", b"second"}
+    assert not [one.key for one in memory.list("") if "/pieces/" in one.key]
+
+
+def test_equal_pieces_of_two_attempts_are_one(memory: MemoryStore) -> None:
+    for _ in range(2):
+        Draft(memory, RECIPE).keep({"part.bin": b"same"})
+    assert len(Draft(memory, RECIPE).kept()) == 1
+
+
+def test_a_piece_that_is_damaged_or_lost_is_none(memory: MemoryStore) -> None:
+    draft = Draft(memory, RECIPE)
+    for body in (b"one", b"two", b"three"):
+        draft.keep({"part.bin": body})
+    records_of_them = [one.key for one in memory.list("") if "/pieces/" in one.key]
+    memory.put(records_of_them[0], b"{}")
+    whole = {one.read("part.bin") for one in draft.kept()}
+    assert len(whole) == 2
+    memory.delete(draft.kept()[0].part("part.bin").key)
+    assert len(draft.kept()) == 1

@@ -60,3 +60,23 @@ def test_the_order_of_the_listing_does_not_matter() -> None:
     assert advance([], [item(name) for name in names], fetched(*names), 1) == advance(
         [], [item(name) for name in sorted(names)], fetched(*names), 1
     )
+
+
+def test_a_failure_that_healed_has_its_picture_from_then_on_and_keeps_its_place() -> None:
+    outcome = Fetched(token="t-x", id="", reason="HTTP 503", heals=True)
+    first = advance([], [item("x"), item("y")], [outcome, *fetched("y")], 1)
+    still = advance(first, [item("x"), item("y")], [Fetched(token="t-x", id="", reason="HTTP 404")], 2)
+    assert [(row.reason, row.heals, row.first) for row in still if row.name == "x"] == [("HTTP 404", False, 1)]
+    healed = advance(still, [item("x"), item("y")], fetched("x"), 3)
+    assert [(row.name, row.id, row.reason, row.first) for row in healed] == [("y", "id-y", "", 1), ("x", "id-x", "", 3)]
+
+
+def test_a_picture_stays_whatever_becomes_of_its_url() -> None:
+    first = advance([], [item("x")], fetched("x"), 1)
+    assert advance(first, [item("x")], fetched("x", reason="HTTP 410"), 2) == first
+
+
+def test_a_healed_token_serves_a_new_label_too() -> None:
+    first = advance([], [item("x", "t")], [Fetched(token="t", id="", reason="HTTP 503", heals=True)], 1)
+    second = advance(first, [item("x", "t"), item("x", "t", "b")], [Fetched(token="t", id="id", reason="")], 2)
+    assert [(row.label, row.id) for row in second] == [("a", "id"), ("b", "id")]
