@@ -53,7 +53,7 @@ def _verdict(sandbox: Sandbox, data: bytes) -> Verdict | str:
 
 def _peak(sandbox: Sandbox) -> int:
     """Return the most memory that the child ever held, in bytes (Linux; elsewhere nought)."""
-    status = Path(f"/proc/{sandbox._child.pid}/status") if sandbox._child else None
+    status = Path(f"/proc/{sandbox._child.process.pid}/status") if sandbox._child else None
     found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status and status.exists() else None
     return int(found[1]) * 1024 if found else 0
 

@@ -42,7 +42,7 @@ def test_a_picture_that_takes_too_long_is_refused_and_the_next_gets_a_new_child(
     with Sandbox(seconds=0.5) as sandbox:
         sandbox.check(GOOD)
         assert sandbox._child is not None
-        os.kill(sandbox._child.pid, signal.SIGSTOP)  # a decoder that never comes back
+        os.kill(sandbox._child.process.pid, signal.SIGSTOP)  # a decoder that never comes back
         started = time.monotonic()
         with pytest.raises(BadInput, match=r"longer than 0.5 s"):
             sandbox.check(GOOD)
@@ -74,8 +74,8 @@ def test_a_decoder_that_crashes_takes_only_its_picture_with_it() -> None:
     with Sandbox() as sandbox:
         sandbox.check(GOOD)
         assert sandbox._child is not None
-        os.kill(sandbox._child.pid, signal.SIGSEGV)
-        sandbox._child.wait()
+        os.kill(sandbox._child.process.pid, signal.SIGSEGV)
+        sandbox._child.process.wait()
         with pytest.raises(BadInput, match="died of it"):
             sandbox.check(GOOD)
         assert sandbox.check(GOOD).width == 32
@@ -86,4 +86,4 @@ def test_the_child_ends_with_its_sandbox() -> None:
         sandbox.check(GOOD)
         child = sandbox._child
     assert child is not None
-    assert child.poll() == 0
+    assert child.process.poll() == 0
