@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # The formats that Pillow may try; EPS, PDF, FITS and the like are never opened.
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tif"}
 FORMATS = tuple(EXTENSIONS)
+_SAME = {"MPO": "JPEG"}  # several JPEGs one after the other, as telephones write them; the first is the picture
+ORIENTATION = 0x0112
 MAX_RESOLUTION = 2048
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
@@ -91,6 +93,26 @@ def open_upright(data: bytes, limits: Limits | None = None) -> tuple[Image.Image
 
     Memory: at most three bytes a pixel beside what the decoder itself holds. Raises BadInput.
     """
+    reduced = open_reduced(data, 0, limits)
+    return reduced.image, reduced.format
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """The first frame, upright, in RGB, perhaps smaller than it is; `width` and `height` are what it measures in full."""
+
+    image: Image.Image
+    width: int
+    height: int
+    format: str
+
+
+def open_reduced(data: bytes, side: int, limits: Limits | None = None) -> Reduced:
+    """Decode as `open_upright` does, at a scale that leaves the short side at least `side` pixels (0: in full).
+
+    JPEG alone knows scales (a half, a quarter, an eighth). They cost less, and the decoder reads every byte all the same:
+    what is accepted at one scale is accepted at any. Raises BadInput with the reason in a few words.
+    """
     from PIL import Image, ImageOps
 
     bounds = limits or Limits()
@@ -103,15 +125,32 @@ def open_upright(data: bytes, limits: Limits | None = None) -> tuple[Image.Image
         try:
             image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
             _check_size(image.size, bounds)
-            name = str(image.format)
+            kind = _SAME.get(str(image.format), str(image.format))
+            full = _reduce(image, side)
+            image.load()
+            width, height = reversed(full or image.size) if _lies(image) else (full or image.size)
             ImageOps.exif_transpose(image, in_place=True)
-            return _to_rgb(image), name
+            return Reduced(_to_rgb(image), width, height, kind)
         except BadInput:
             raise
         except MemoryError as error:
             raise BadInput("decoding needs more memory than it may have") from error
         except Exception as error:  # a decoder may raise anything on hostile bytes
             raise BadInput(f"cannot be decoded ({_words(error)})") from error
+
+
+def shrink(reduced: Reduced, side: int) -> tuple[int, int, bytes]:
+    """Return width, height and bytes of a JPEG of quality 95 whose short side is `side`.
+
+    Only pixels are kept, no EXIF and no colour profile. The same bytes on any machine of a type.
+    """
+    from PIL import Image
+
+    ratio = side / min(reduced.width, reduced.height)
+    size = (max(side, round(reduced.width * ratio)), max(side, round(reduced.height * ratio)))
+    buffer = io.BytesIO()
+    reduced.image.resize(size, Image.Resampling.HAMMING).save(buffer, "JPEG", quality=95)
+    return (*size, buffer.getvalue())
 
 
 def preprocess(image: Pixels, how: Preprocessing) -> Tensor:
@@ -164,6 +203,20 @@ def _check_size(size: tuple[int, int], bounds: Limits) -> None:
         raise BadInput(f"{width} x {height} pixels, more than {bounds.max_pixels} in all or {bounds.max_side} a side")
     if min(size) < bounds.min_side:
         raise BadInput(f"{width} x {height} pixels, a side is under {bounds.min_side}")
+
+
+def _reduce(image: Image.Image, side: int) -> tuple[int, int] | None:
+    """Let the decoder work at a scale that leaves `side` pixels; return the size in full, or None where it knows no scales."""
+    if not side or image.format not in ("JPEG", "MPO"):
+        return None
+    full, short = image.size, min(image.size)
+    image.draft(None, (max(1, full[0] * side // short), max(1, full[1] * side // short)))
+    return full
+
+
+def _lies(image: Image.Image) -> bool:
+    """Say whether EXIF turns the picture on its side."""
+    return image.getexif().get(ORIENTATION) in (5, 6, 7, 8)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -4,42 +4,59 @@ A decoder is the largest piece of foreign code that meets foreign bytes. Whateve
 take too long, take all memory, crash, it does to the child: the picture is refused with the
 reason, the next one gets a new child, and the stage goes on.
 
-Protocol: the parent writes an 8-byte length and the bytes, the child answers one line of JSON.
+Protocol: the parent writes a header (length, side) and the bytes; the child answers a header
+(length of the JSON, length of the bytes), the JSON, and the bytes of what it made smaller.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import queue
+import select
 import struct
 import subprocess
 import sys
-import threading
+import time
 from dataclasses import dataclass
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Self
+
+import msgspec
 
 from common import images
 from common.errors import BadInput
 
 SECONDS, MEMORY_BYTES = 5.0, 400 * 1024 * 1024
-_LENGTH = struct.Struct(">Q")
+_QUESTION, _ANSWER = struct.Struct(">QI"), struct.Struct(">IQ")
+_MOST_WORDS, _MOST_BYTES = 64 * 1024, images.Limits().max_bytes
+_PIPE_BYTES = 1024 * 1024  # a whole picture in one go: the child need not wake up for each 64 KiB of it
+_ONLY_ACCEPT = 1
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """An accepted picture: upright size in pixels, and Pillow's name of its format."""
+    """An accepted picture: upright size in pixels, and Pillow's name of its format.
+
+    `data` is what it was made into, a JPEG of that size; empty where the picture stays as it came.
+    """
 
     width: int
     height: int
     format: str
+    data: bytes = b""
 
 
-def look(data: bytes) -> Verdict:
-    """Decode a picture of our own, here. Raises BadInput with the reason in a few words."""
-    image, kind = images.open_upright(data)
-    return Verdict(image.width, image.height, kind)
+def look(data: bytes, side: int = 0) -> Verdict:
+    """Decode a picture of our own, here; shrink it to a short side of `side` pixels where it is larger (0: never).
+
+    Raises BadInput with the reason in a few words.
+    """
+    reduced = images.open_reduced(data, side or _ONLY_ACCEPT)
+    if not side or min(reduced.width, reduced.height) <= side:
+        return Verdict(reduced.width, reduced.height, reduced.format)
+    width, height, smaller = images.shrink(reduced, side)
+    return Verdict(width, height, "JPEG", smaller)
 
 
 class Sandbox:
@@ -48,7 +65,7 @@ class Sandbox:
     def __init__(self, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES) -> None:
         self._seconds = seconds
         self._memory_bytes = memory_bytes
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: _Child | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -56,87 +73,163 @@ class Sandbox:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._end()
 
-    def check(self, data: bytes) -> Verdict:
-        """Decode a picture in the child. Raises BadInput with the reason in a few words."""
-        child = self._child or self._start()
-        late = threading.Event()
-
-        def give_up() -> None:
-            late.set()
-            child.kill()
-
-        watchdog = threading.Timer(self._seconds, give_up)
-        watchdog.start()
+    def check(self, data: bytes, side: int = 0) -> Verdict:
+        """Do what `look` does in the child. Raises BadInput with the reason in a few words."""
+        if self._child is None:
+            self._child = _Child(self._memory_bytes)
         try:
-            answer = _ask(child, data)
-        finally:
-            watchdog.cancel()
-        if answer is None:
-            code = self._end()
-            raise BadInput(
-                f"decoding took longer than {self._seconds:g} s" if late.is_set() else f"the decoder died of it (exit code {code})"
-            )
-        if "reason" in answer:
-            raise BadInput(str(answer["reason"]))
-        return Verdict(**answer)
+            answer, smaller = self._child.ask(data, side, self._seconds)
+        except _Late as error:
+            self._child.kill()
+            self._end()
+            raise BadInput(f"decoding took longer than {self._seconds:g} s") from error
+        except (EOFError, OSError, msgspec.DecodeError) as error:
+            raise BadInput(f"the decoder died of it (exit code {self._end()})") from error
+        if answer.reason:
+            raise BadInput(answer.reason)
+        return Verdict(answer.width, answer.height, answer.format, smaller)
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _end(self) -> int | None:
+        child, self._child = self._child, None
+        return child.end(self._seconds) if child else None
+
+
+class Sandboxes:
+    """So many sandboxes for as many threads; `check` is safe to call from any of them. Use as a context manager."""
+
+    def __init__(self, number: int) -> None:
+        self._all = [Sandbox() for _ in range(number)]
+        # The last one used is the first to be used again, so that no child is started before it is needed.
+        self._idle: queue.LifoQueue[Sandbox] = queue.LifoQueue()
+        for one in self._all:
+            self._idle.put(one)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with contextlib.ExitStack() as stack:
+            for one in self._all:
+                stack.enter_context(one)
+
+    def check(self, data: bytes, side: int = 0) -> Verdict:
+        """Do what `look` does in a child, as soon as one is idle. Raises BadInput with the reason in a few words."""
+        sandbox = self._idle.get()
+        try:
+            return sandbox.check(data, side)
+        finally:
+            self._idle.put(sandbox)
+
+
+class _Answer(msgspec.Struct):
+    """What the child says: a picture, or the reason why it is none."""
+
+    width: int = 0
+    height: int = 0
+    format: str = ""
+    reason: str = ""
+
+
+class _Late(Exception):
+    """The child did not answer in time."""
+
+
+class _Child:
+    """A process that decodes, and the two pipes to it, neither of which may block us for longer than a picture's time."""
+
+    def __init__(self, memory_bytes: int) -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "common.sandbox", str(self._memory_bytes)],
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "common.sandbox", str(memory_bytes)],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        return self._child
+        assert self.process.stdin is not None  # noqa: S101 - it was asked for as a pipe
+        assert self.process.stdout is not None  # noqa: S101 - as above
+        self._pipes: tuple[IO[bytes], IO[bytes]] = (self.process.stdin, self.process.stdout)
+        self._questions, self._answers = (pipe.fileno() for pipe in self._pipes)
+        self._writable, self._readable = select.poll(), select.poll()
+        self._writable.register(self._questions, select.POLLOUT)
+        self._readable.register(self._answers, select.POLLIN)
+        for descriptor in (self._questions, self._answers):
+            os.set_blocking(descriptor, False)
+        _widen(self._questions)
 
-    def _end(self) -> int | None:
-        child, self._child = self._child, None
-        if child is None:
-            return None
-        for pipe in (child.stdin, child.stdout):
+    def ask(self, data: bytes, side: int, seconds: float) -> tuple[_Answer, bytes]:
+        """Return the answer and the bytes with it. Raises _Late; EOFError, OSError or DecodeError if the child is not well."""
+        until = time.monotonic() + seconds
+        self._send(_QUESTION.pack(len(data), side) + data, until)
+        words, smaller = _ANSWER.unpack(self._receive(_ANSWER.size, until))
+        if words > _MOST_WORDS or smaller > _MOST_BYTES:
+            raise EOFError
+        answer = msgspec.json.decode(self._receive(words, until), type=_Answer)
+        return answer, self._receive(smaller, until)
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def end(self, seconds: float) -> int:
+        """Let the child end by itself, or make it after so many seconds; returns its exit code."""
+        for pipe in self._pipes:
             with contextlib.suppress(OSError):
-                _opened(pipe).close()
+                pipe.close()
         try:
-            return child.wait(timeout=self._seconds)
+            return self.process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
-            child.kill()
-            return child.wait()
+            self.process.kill()
+            return self.process.wait()
+
+    def _send(self, data: bytes, until: float) -> None:
+        rest = memoryview(data)
+        while rest:
+            _await(self._writable, until)
+            rest = rest[os.write(self._questions, rest) :]
+
+    def _receive(self, size: int, until: float) -> bytes:
+        found = bytearray()
+        while len(found) < size:
+            _await(self._readable, until)
+            piece = os.read(self._answers, size - len(found))
+            if not piece:
+                raise EOFError
+            found += piece
+        return bytes(found)
 
 
-def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
-    assert pipe is not None  # noqa: S101 - the child is always started with pipes
-    return pipe
+def _await(poll: select.poll, until: float) -> None:
+    if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+        raise _Late
 
 
-def _ask(child: subprocess.Popen[bytes], data: bytes) -> dict[str, Any] | None:
-    """Return the child's answer, or None if it died."""
-    try:
-        question = _opened(child.stdin)
-        question.write(_LENGTH.pack(len(data)) + data)
-        question.flush()
-        line = _opened(child.stdout).readline()
-    except OSError:
-        return None
-    return json.loads(line) if line.endswith(b"\n") else None
+def _widen(pipe: int) -> None:
+    """Let a pipe hold more, where the system can do that."""
+    import fcntl
+
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 # --- the child ------------------------------------------------------------------------------
 
 
 def _serve(questions: IO[bytes], answers: IO[bytes]) -> None:
-    while len(head := questions.read(_LENGTH.size)) == _LENGTH.size:
-        answer = _answer(questions.read(_LENGTH.unpack(head)[0]))
-        answers.write(json.dumps(answer).encode() + b"\n")
+    while len(head := questions.read(_QUESTION.size)) == _QUESTION.size:
+        length, side = _QUESTION.unpack(head)
+        answer, smaller = _answer(questions.read(length), side)
+        words = msgspec.json.encode(answer)
+        answers.write(_ANSWER.pack(len(words), len(smaller)) + words + smaller)
         answers.flush()
 
 
-def _answer(data: bytes) -> dict[str, Any]:
+def _answer(data: bytes, side: int) -> tuple[_Answer, bytes]:
     try:
-        return vars(look(data))
+        seen = look(data, side)
     except BadInput as error:
-        return {"reason": str(error)}
+        return _Answer(reason=str(error)), b""
+    return _Answer(seen.width, seen.height, seen.format), seen.data
 
 
 def _limit(memory_bytes: int) -> None:
@@ -144,7 +237,7 @@ def _limit(memory_bytes: int) -> None:
     import resource
     from pathlib import Path
 
-    _answer(b"")  # what decoding imports belongs to the start, not to the first picture
+    _answer(b"", 0)  # what decoding imports belongs to the start, not to the first picture
     pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
     most = pages * resource.getpagesize() + memory_bytes
     for what, limit in ((resource.RLIMIT_AS, most), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)):

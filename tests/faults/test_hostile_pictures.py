@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import random
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from common import shards
+from common import images, shards
 from common.dataset import rows_of
 from common.errors import BadInput
 from common.sandbox import SECONDS, Sandbox, Verdict
 from common.store.memory import MemoryStore
-from tests.support.hostile import corpus
-from tests.support.pictures import make_folder
+from tests.support.hostile import Named, corpus, harmed
+from tests.support.pictures import drawing, encode, make_folder
 from tests.support.scraped import snapshot_of
 
 MEMORY_BYTES = 512 * 1024 * 1024
@@ -53,9 +57,54 @@ def _verdict(sandbox: Sandbox, data: bytes) -> Verdict | str:
 
 def _peak(sandbox: Sandbox) -> int:
     """Return the most memory that the child ever held, in bytes (Linux; elsewhere nought)."""
-    status = Path(f"/proc/{sandbox._child.pid}/status") if sandbox._child else None
+    status = Path(f"/proc/{sandbox._child.process.pid}/status") if sandbox._child else None
     found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status and status.exists() else None
     return int(found[1]) * 1024 if found else 0
+
+
+def test_a_picture_is_judged_the_same_at_every_scale() -> None:
+    """What a sandbox accepts at an eighth, later stages must be able to decode in full."""
+    accepted = refused = 0
+    for name, data in [*_harmed_jpegs(), *corpus()]:
+        whole = _judged(data, 0)
+        assert _judged(data, 1) == whole, name
+        assert _judged(data, 24) == whole, name
+        accepted, refused = accepted + isinstance(whole, tuple), refused + isinstance(whole, str)
+    assert min(accepted, refused) > 3000
+
+
+def _harmed_jpegs() -> Iterator[Named]:
+    """Yield JPEGs of every kind that are large enough for an eighth of them to be something."""
+    picture, dice = drawing("spots", 3, side=150), random.Random(1)
+    turned = Image.Exif()
+    turned[images.ORIENTATION] = 6
+    options: dict[str, dict[str, object]] = {
+        "baseline": {},
+        "progressive": {"progressive": True},
+        "full colour": {"subsampling": 0},
+        "restarts": {"restart_marker_blocks": 3},
+        "RGB": {"keep_rgb": True},
+        "turned": {"exif": turned, "progressive": True},
+    }
+    for name, chosen in options.items():
+        yield from harmed(name, encode(picture, "JPEG", **chosen), dice)
+    for mode in ("L", "CMYK"):
+        buffer = io.BytesIO()
+        Image.fromarray(picture).convert(mode).save(buffer, "JPEG")
+        yield from harmed(mode, buffer.getvalue(), dice)
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "MPO", save_all=True, append_images=[Image.fromarray(picture[::-1])])
+    yield from harmed("MPO", buffer.getvalue(), dice)
+
+
+def _judged(data: bytes, side: int) -> tuple[int, int, str] | str:
+    try:
+        found = images.open_reduced(data, side)
+    except BadInput as error:
+        return str(error)
+    assert min(found.image.size) >= min(side, found.width, found.height)
+    assert abs(found.image.width / found.image.height / (found.width / found.height) - 1) < 0.15
+    return found.width, found.height, found.format
 
 
 def test_no_shard_fails_for_one(memory: MemoryStore, tmp_path: Path) -> None:

@@ -28,6 +28,14 @@ def test_every_allowed_format_is_decoded_as_rgb(kind: str) -> None:
     assert kind in images.EXTENSIONS
 
 
+def test_a_jpeg_with_a_second_picture_is_a_jpeg() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(CORNERS).save(buffer, "MPO", save_all=True, append_images=[Image.fromarray(CORNERS[::-1])])
+    image, kind = images.open_upright(buffer.getvalue())
+    assert (kind, image.size) == ("JPEG", (32, 24))
+    assert image.getpixel((4, 4)) == pytest.approx((255, 0, 0), abs=40)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(orientation: int) -> None:
     stored = Image.fromarray(CORNERS)
