@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
+from common.store import Store
+from tests.cluster import evidence
 from tests.cluster.cluster import Cluster
 from tests.cluster.kubernetes import Kubernetes, job, wait_until
 
@@ -64,3 +66,14 @@ def test_a_node_whose_kubelet_stops_is_lost_and_comes_back(kubernetes: Kubernete
     finally:
         ours.nodes[1].start_kubelet()
     wait_until(ours.ready, 60)
+
+
+def test_a_failure_keeps_what_its_namespace_and_store_show(kubernetes: Kubernetes, namespace: str, store: Store) -> None:
+    kubernetes.finish(namespace, job("speaks", kubernetes.image("controller"), "python3", "-c", "print('last words'); exit(3)"), "Failed")
+    store.put("runs/mine/state.json", b"as it was")
+    found = evidence.of_namespace(kubernetes, namespace) | evidence.of_store(store)
+    assert "last words" in found["logs"]
+    assert '"exitCode": 3' in found["pods' statuses"]
+    assert "BackoffLimitExceeded" in found["Jobs' statuses"]
+    assert "Started container it" in found["events"]
+    assert found["runs in the store"] == "runs/mine/state.json  as it was"
