@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster.certificates import Authority
-from tests.cluster.node import BRIDGE, GATEWAY, NETWORK, PAUSE, Node
+from tests.cluster.node import BRIDGE, BRIDGE_ADDRESS, GATEWAY, NETWORK, PAUSE, Node
 from tests.cluster.processes import Processes
 from tests.support.servers import OUR_ENVIRONMENT, ROOT
 
@@ -162,8 +162,13 @@ class Cluster:
             kept.write_text(json.dumps({name: Path("/proc/sys", name).read_text().strip() for name in SYSCTLS}))
 
     def _make_bridge(self) -> None:
+        """Make the bridge, with a hardware address of its own.
+
+        Without one it takes the lowest of its ports', another one whenever such a pod comes or goes; the others
+        then talk to the old one for up to a minute, and nobody hears them.
+        """
         if not Path("/sys/class/net", BRIDGE).exists():
-            for words in (["link", "add", BRIDGE, "type", "bridge"], ["link", "set", BRIDGE, "up"]):
+            for words in (["link", "add", BRIDGE, "address", BRIDGE_ADDRESS, "type", "bridge"], ["link", "set", BRIDGE, "up"]):
                 subprocess.run(["ip", *words], check=True, timeout=20)
         subprocess.run(["ip", "address", "replace", f"{GATEWAY}/16", "dev", BRIDGE], check=True, timeout=20)
 

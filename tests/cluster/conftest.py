@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from common.store import Store, open_store
 from jobs.controller.kubernetes import Api, connect
-from tests.cluster import cluster
+from tests.cluster import cluster, evidence
 from tests.cluster.installed import Installed, a_namespace, at_hand, install
 from tests.cluster.kubernetes import Kubernetes
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep with a failure what the test's namespace and store show; the next step takes both away."""
+    report = yield
+    if report.failed and call.when == "call" and call.excinfo is not None:
+        given: dict[str, Any] = item.funcargs
+        found = evidence.of_command(call.excinfo.value)
+        if "namespace" in given:
+            found |= evidence.of_namespace(given["kubernetes"], given["namespace"])
+        if "store" in given:
+            found |= evidence.of_store(given["store"])
+        report.sections += found.items()
+    return report
 
 
 @pytest.fixture(scope="session")

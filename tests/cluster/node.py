@@ -17,6 +17,7 @@ from tests.cluster.processes import Processes, kill, living, wait_until_gone
 
 CGROUPS = Path("/sys/fs/cgroup")
 BRIDGE, NETWORK, GATEWAY = "darkroom0", "10.77.0.0/16", "10.77.0.1"
+BRIDGE_ADDRESS = "0a:58:0a:4d:00:01"  # locally administered
 PAUSE = "localhost/pause:1"
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
+from common.store import Store
+from tests.cluster import evidence
 from tests.cluster.cluster import Cluster
 from tests.cluster.kubernetes import Kubernetes, job, wait_until
+from tests.cluster.node import BRIDGE
 
+PORT = "darkroom-test"
 PUT_AND_GET = """
 import os
 from common.store import open_from_environment
@@ -27,6 +32,18 @@ def test_pods_on_both_nodes_reach_the_store(kubernetes: Kubernetes, ours: Cluste
     environment = {name: value for name, value in ours.environment.items() if name.startswith(("AWS_", "DARKROOM_"))}
     made = job("store", kubernetes.image("controller"), "python3", "-c", PUT_AND_GET, completions=4, environment=environment)
     assert kubernetes.finish(namespace, made)["log"].strip() == "from a pod"
+
+
+def test_pods_that_come_and_go_leave_the_gateway_where_it_is(ours: Cluster) -> None:
+    """A bridge takes the lowest address of its ports if it may, and pods that know it by another are cut off for a while."""
+    address = Path("/sys/class/net", BRIDGE, "address")
+    before = address.read_text()
+    try:
+        for words in (["add", PORT, "address", "02:00:00:00:00:01", "type", "veth"], ["set", PORT, "master", BRIDGE]):
+            subprocess.run(["ip", "link", *words], check=True, timeout=20)
+        assert address.read_text() == before
+    finally:
+        subprocess.run(["ip", "link", "delete", PORT], check=True, timeout=20)
 
 
 def test_a_pod_that_asks_for_too_much_is_denied(kubernetes: Kubernetes, namespace: str) -> None:
@@ -64,3 +81,14 @@ def test_a_node_whose_kubelet_stops_is_lost_and_comes_back(kubernetes: Kubernete
     finally:
         ours.nodes[1].start_kubelet()
     wait_until(ours.ready, 60)
+
+
+def test_a_failure_keeps_what_its_namespace_and_store_show(kubernetes: Kubernetes, namespace: str, store: Store) -> None:
+    kubernetes.finish(namespace, job("speaks", kubernetes.image("controller"), "python3", "-c", "print('last words'); exit(3)"), "Failed")
+    store.put("runs/mine/state.json", b"as it was")
+    found = evidence.of_namespace(kubernetes, namespace) | evidence.of_store(store)
+    assert "last words" in found["logs"]
+    assert '"exitCode": 3' in found["pods' statuses"]
+    assert "BackoffLimitExceeded" in found["Jobs' statuses"]
+    assert "Started container it" in found["events"]
+    assert found["runs in the store"] == "runs/mine/state.json  as it was"
