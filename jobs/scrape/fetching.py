@@ -138,4 +138,5 @@ def shards_of(fetched: Parts) -> Iterator[dict[str, str]]:
 
 
 def _picture(data: bytes, seen: Verdict) -> shards.Picture:
-    return shards.Picture(images.image_id(data), images.EXTENSIONS[seen.format], data, seen.width, seen.height)
+    kept = seen.data or data
+    return shards.Picture(images.image_id(kept), images.EXTENSIONS[seen.format], kept, seen.width, seen.height)

@@ -32,6 +32,16 @@ PARAMETERS = (
         high=10_000,
     ),
     Parameter(
+        "scrape.shortSide",
+        "integer",
+        0,
+        "Shrink pictures whose short side is longer than this when they are fetched, as JPEG; 0 keeps their bytes. Of what a "
+        "snapshot has already nothing changes.",
+        unit="pixels",
+        low=0,
+        high=16_384,
+    ),
+    Parameter(
         "scrape.rangeUrls",
         "integer",
         2048,
@@ -71,7 +81,7 @@ STAGE = Stage(
             "scrape/fetch",
             "fetch and check pictures, pack them into shards",
             inputs=(Input("list", "scrape/list"),),
-            parameters=lambda _: ("scrape.shardPictures",),
+            parameters=lambda _: ("scrape.shardPictures", "scrape.shortSide"),
             fan_out="list",
         ),
         Step(

@@ -17,7 +17,7 @@ from common.dataset import ROWS, Row, rows_of
 from common.errors import BadInput
 from common.progress import track
 from common.records import Asked, Unit, canonical, read_json
-from common.sandbox import Sandbox, Verdict, look
+from common.sandbox import Sandboxes, Verdict, look
 from common.shards import INDEX, read_entries
 from common.stage import StepFunction, Work
 from common.tables import write_table
@@ -55,7 +55,7 @@ def fetch_chunk(work: Work) -> None:
     basket = Basket(work.out, work.parameters.integer("scrape.shardPictures"))
     missing = [item for item in chunk.items if item.token not in basket.outcomes]
     found = kind.open(Reach(work.locator, work.uploads)).fetch_all(missing)
-    with _checker(kind) as check:
+    with _checker(kind, work) as check:
         for one in track(check_all(found, check, work.threads), work.progress, len(missing), note="pictures"):
             if one.reason:
                 work.log(f"{one.got.item.name}: {one.reason}")
@@ -143,13 +143,14 @@ def _previous(work: Work) -> tuple[list[Row], int]:
 
 
 @contextmanager
-def _checker(kind: Kind) -> Iterator[Callable[[bytes], Verdict]]:
-    """Yield what decides whether bytes are a picture: a child with limits, unless we drew them ourselves."""
+def _checker(kind: Kind, work: Work) -> Iterator[Callable[[bytes], Verdict]]:
+    """Yield what decides whether bytes are a picture, and shrinks it: children with limits, unless we drew it ourselves."""
+    side = work.parameters.integer("scrape.shortSide")
     if kind.ours:
-        yield look
+        yield lambda data: look(data, side)
         return
-    with Sandbox() as sandbox:
-        yield sandbox.check
+    with Sandboxes(work.threads) as sandboxes:
+        yield lambda data: sandboxes.check(data, side)
 
 
 def _previous_shards(work: Work) -> list[Unit]:

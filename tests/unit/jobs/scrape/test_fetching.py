@@ -89,6 +89,21 @@ def test_a_picture_that_the_snapshot_holds_is_not_packed_again(memory: MemorySto
     assert [one.id for one in outcomes(made).values()] == ["its id"]
 
 
+def test_a_picture_that_was_shrunk_is_kept_as_it_is_now_and_remembered_as_it_came(memory: MemoryStore) -> None:
+    draft = Draft(memory, RECIPE)
+    basket = Basket(draft, 4)
+    for one in check_all([got(1)], lambda data: look(data, 16), 1):
+        basket.add(one, "")
+    basket.write()
+    made = Artifact(memory, draft.commit())
+    (outcome,) = outcomes(made).values()
+    (parts,) = shards_of(made)
+    (entry,) = shards.read_entries(made.read(parts[shards.INDEX]))
+    assert (entry.width, entry.height, entry.extension) == (16, 16, "jpg")
+    assert outcome.id == entry.id
+    assert outcome.sha256 == images.image_id(got(1).data) != entry.id
+
+
 def test_large_pictures_do_not_wait_for_a_whole_shard(memory: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetching, "MOST_BYTES", 2000)
     basket = fill(memory, [got(number) for number in range(3)], size=1000)
