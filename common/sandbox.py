@@ -5,7 +5,8 @@ take too long, take all memory, crash, it does to the child: the picture is refu
 reason, the next one gets a new child, and the stage goes on.
 
 Protocol: the parent writes a header (length, side) and the bytes; the child answers a header
-(length of the JSON, length of the bytes), the JSON, and the bytes of what it made smaller.
+(length of the JSON, length of the bytes), the JSON, and the bytes of what it made smaller. Its first
+byte says that it is ready.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from common import images
 from common.errors import BadInput
 
 SECONDS, MEMORY_BYTES = 5.0, 400 * 1024 * 1024
+_START_S, _READY = 60.0, b"."  # a child on a busy machine has this time to begin: no picture is refused for it
 _QUESTION, _ANSWER = struct.Struct(">QI"), struct.Struct(">IQ")
 _MOST_WORDS, _MOST_BYTES = 64 * 1024, images.Limits().max_bytes
 _PIPE_BYTES = 1024 * 1024  # a whole picture in one go: the child need not wake up for each 64 KiB of it
@@ -156,9 +158,12 @@ class _Child:
         for descriptor in (self._questions, self._answers):
             os.set_blocking(descriptor, False)
         _widen(self._questions)
+        self._is_ready = False
 
     def ask(self, data: bytes, side: int, seconds: float) -> tuple[_Answer, bytes]:
         """Return the answer and the bytes with it. Raises _Late; EOFError, OSError or DecodeError if the child is not well."""
+        if not self._is_ready:
+            self._is_ready = self._receive(len(_READY), time.monotonic() + _START_S) == _READY
         until = time.monotonic() + seconds
         self._send(_QUESTION.pack(len(data), side) + data, until)
         words, smaller = _ANSWER.unpack(self._receive(_ANSWER.size, until))
@@ -216,6 +221,8 @@ def _widen(pipe: int) -> None:
 
 
 def _serve(questions: IO[bytes], answers: IO[bytes]) -> None:
+    answers.write(_READY)
+    answers.flush()
     while len(head := questions.read(_QUESTION.size)) == _QUESTION.size:
         length, side = _QUESTION.unpack(head)
         answer, smaller = _answer(questions.read(length), side)

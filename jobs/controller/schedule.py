@@ -109,9 +109,7 @@ def put(
     resolved = settings.read(graph.load(), dataset, assignments, source)
     found = resolved.values.text("source")
     if kind_of(found).listed and not found.startswith("s3://"):
-        raise Refused(
-            f"Pods cannot read {found}, which lies on this machine, whenever they run. Put it into object storage and give s3://…"
-        )
+        raise Refused(f"Pods cannot read {found}, on this machine, whenever they run. Schedule s3://bucket/prefix, or a list there.")
     manifest, policy = render_schedule(dataset, timing, site), Policy()
     policy.call(lambda: api.apply_cron_job(manifest, dry_run=True))
     _freeze(store, dataset, resolved, nodes or remote.NODES)

@@ -29,7 +29,7 @@ PARAMETERS = (
         "choice",
         "auto",
         "What keeps pictures on one side: `filename` each file alone, `subdir` the folder below the class, `pattern` what "
-        "split.pattern finds in the name, `auto` the pattern if there is one, else the folder if there is one. "
+        "split.pattern finds in the name, `auto` the pattern if there is one, else the folder if there is one (URLs have none). "
         "Near-duplicates always stay together.",
         aliases=("imagesSplitBy",),
         choices=("auto", "filename", "subdir", "pattern"),

@@ -25,7 +25,8 @@ def group_name(by: str, pattern: str) -> Callable[[Row], str]:
         found = find.search(path[-1]) if find else None
         if found:
             return f"pattern:{row.label}:{found[1] if found.groups() else found[0]}"
-        if by in ("auto", "subdir") and len(path) > 2:
+        # A URL's folders say how a server is arranged, not which pictures belong together: only who asks for them has them.
+        if len(path) > 2 and (by == "subdir" or (by == "auto" and path[0] == row.label)):
             return f"folder:{'/'.join(path[:-1])}"
         return ""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import signal
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +53,15 @@ def test_a_picture_that_takes_too_long_is_refused_and_the_next_gets_a_new_child(
             sandbox.check(GOOD)
         assert time.monotonic() - started < 30
         sandbox._seconds = 20
+        assert sandbox.check(GOOD).width == 32
+
+
+def test_the_time_that_a_child_needs_to_begin_is_no_picture_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = tmp_path / "late"
+    late.write_text(f'#!/bin/sh\nsleep 3\nexec {sys.executable} "$@"\n')
+    late.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(late))
+    with Sandbox(seconds=2) as sandbox:
         assert sandbox.check(GOOD).width == 32
 
 

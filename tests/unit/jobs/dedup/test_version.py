@@ -110,6 +110,8 @@ def test_a_picture_that_joins_both_sides_is_left_out() -> None:
         ("subdir", r"^(g\d+)_", "a/b/g1_1.jpg", "folder:a/b"),
         ("pattern", r"^g\d+", "a/b/g1_1.jpg", "pattern:a:g1"),
         ("pattern", r"^(g\d+)_", "a/b/other.jpg", ""),
+        ("auto", "", "https://shop.example/a/x.jpg", ""),
+        ("subdir", "", "https://shop.example/a/x.jpg", "folder:https://shop.example/a"),
     ],
 )
 def test_groups_are_named_by_pattern_by_folder_or_not_at_all(by: str, pattern: str, name: str, expected: str) -> None:
