@@ -4,9 +4,9 @@ A decoder is the largest piece of foreign code that meets foreign bytes. Whateve
 take too long, take all memory, crash, it does to the child: the picture is refused with the
 reason, the next one gets a new child, and the stage goes on.
 
-Protocol: the parent writes a header (length, side) and the bytes; the child answers a header
-(length of the JSON, length of the bytes), the JSON, and the bytes of what it made smaller. Its first
-byte says that it is ready.
+Protocol: the child says READY when it has started. The parent writes a header (length, side) and
+the bytes; the child answers a header (length of the JSON, length of the bytes), the JSON, and the
+bytes of what it made smaller.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from typing import IO, Self
 import msgspec
 
 from common import images
-from common.errors import BadInput
+from common.errors import BadInput, Retryable
 
 SECONDS, MEMORY_BYTES = 5.0, 400 * 1024 * 1024
-_START_S, _READY = 60.0, b"."  # a child on a busy machine has this time to begin: no picture is refused for it
+START_S = 60.0  # a busy machine's start is no picture's fault
+READY = b"!"
 _QUESTION, _ANSWER = struct.Struct(">QI"), struct.Struct(">IQ")
 _MOST_WORDS, _MOST_BYTES = 64 * 1024, images.Limits().max_bytes
 _PIPE_BYTES = 1024 * 1024  # a whole picture in one go: the child need not wake up for each 64 KiB of it
@@ -158,12 +159,14 @@ class _Child:
         for descriptor in (self._questions, self._answers):
             os.set_blocking(descriptor, False)
         _widen(self._questions)
-        self._is_ready = False
+        try:
+            self._receive(len(READY), time.monotonic() + START_S)
+        except (_Late, EOFError) as error:
+            self.kill()
+            raise Retryable(f"The child that decodes pictures did not start (exit code {self.end(START_S)}).") from error
 
     def ask(self, data: bytes, side: int, seconds: float) -> tuple[_Answer, bytes]:
         """Return the answer and the bytes with it. Raises _Late; EOFError, OSError or DecodeError if the child is not well."""
-        if not self._is_ready:
-            self._is_ready = self._receive(len(_READY), time.monotonic() + _START_S) == _READY
         until = time.monotonic() + seconds
         self._send(_QUESTION.pack(len(data), side) + data, until)
         words, smaller = _ANSWER.unpack(self._receive(_ANSWER.size, until))
@@ -221,7 +224,7 @@ def _widen(pipe: int) -> None:
 
 
 def _serve(questions: IO[bytes], answers: IO[bytes]) -> None:
-    answers.write(_READY)
+    answers.write(READY)
     answers.flush()
     while len(head := questions.read(_QUESTION.size)) == _QUESTION.size:
         length, side = _QUESTION.unpack(head)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.errors import BadInput
+from common.errors import BadInput, Retryable
 from common.images import decode
 from common.sandbox import Sandbox, Sandboxes, Verdict, look
 from tests.support.pictures import drawing, encode
@@ -178,6 +178,12 @@ def test_as_many_threads_as_there_are_sandboxes_check_at_once() -> None:
         children = [one._child for one in sandboxes._all]
     assert found == [*range(16, 23), "cannot be decoded", *range(24, 56)]
     assert [child.process.poll() for child in children if child] == [0] * 3
+
+
+def test_a_child_that_does_not_start_is_no_picture_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with Sandbox() as sandbox, pytest.raises(Retryable, match=r"did not start \(exit code 1\)"):
+        sandbox.check(GOOD)
 
 
 def test_one_thread_needs_one_child() -> None:
