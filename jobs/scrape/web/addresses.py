@@ -49,12 +49,12 @@ def _why_not(text: str, networks: tuple[Network, ...]) -> str:
     try:
         address = _unpacked(ip_address(text))
     except ValueError:
-        return f"{text} is not an address"
+        return f"{text}, which is not an address"
     if address in METADATA:
-        return f"{text} is where a cloud keeps its machines' credentials"
+        return f"{text}, where a cloud keeps its machines' credentials"
     if is_public(address) or any(address in network for network in networks):
         return ""
-    return f"{text} is not public"
+    return f"{text}, which is not public"
 
 
 def is_public(address: Address) -> bool:

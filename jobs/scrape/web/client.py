@@ -20,7 +20,7 @@ from yarl import URL
 
 from jobs.scrape.web import addresses, urls
 from jobs.scrape.web.exchange import FetchLimits
-from jobs.scrape.web.failures import Failed, NotPublic, explain
+from jobs.scrape.web.failures import NotPublic, explain, inside
 from jobs.scrape.web.permits import Permits
 
 MAX_HEADER_BYTES, MAX_HEADERS = 8190, 128
@@ -77,14 +77,14 @@ class Client:
     def _judged(self, url: URL) -> URL:
         address = urls.literal(url)
         if address is not None and (why := addresses.why_not(str(address), self._permits.networks)):
-            raise Failed(f"not a URL that may be fetched: {why}")
+            raise inside(why, silent=False)
         return url
 
     def _socket(self, address: tuple[Any, ...]) -> socket.socket:
         """Make the socket for an address that is about to be dialled: the last check before it is."""
         family, kind, protocol, _, place = address
         if why := addresses.why_not(str(place[0]), self._permits.networks):
-            raise NotPublic(f"not a URL that may be fetched: its host is at {why}")
+            raise NotPublic(why)
         return socket.socket(family, kind, protocol)
 
 
@@ -100,7 +100,7 @@ class Resolver(AbstractResolver):
         found = await asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, host, port, family)
         for address in found:
             if why := addresses.why_not(address["host"], self._networks):
-                raise Failed(f"not a URL that may be fetched: its host is at {why}")
+                raise inside(why, silent=True)
         return found
 
     async def close(self) -> None:

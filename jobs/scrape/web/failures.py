@@ -35,6 +35,11 @@ class NotPublic(OSError):
     """An address that must not be dialled was about to be."""
 
 
+def inside(address: str, *, silent: bool) -> Failed:
+    """Return what it means that a URL leads to an address that must not be dialled; `address` says which and why."""
+    return Failed(f"not a URL that may be fetched: it leads to {address}", silent=silent)
+
+
 HEALING = frozenset({408, 425, 429})
 
 _UNREACHABLE = {
@@ -97,7 +102,7 @@ def _not_found(error: OSError) -> Failed:
 
 def _not_reached(error: OSError) -> Failed:
     if isinstance(error, NotPublic):
-        return Failed(str(error))
+        return inside(str(error), silent=True)
     if isinstance(error, ssl.SSLError):
         return Failed("its host could not be reached: no TLS connection", heals=True, silent=True)
     why = _UNREACHABLE.get(error.errno or 0) or os.strerror(error.errno or 0).lower()

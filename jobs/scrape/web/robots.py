@@ -78,7 +78,7 @@ class Robots:
                 async with asyncio.timeout(self._limits.deadline_s):
                     return await self._read(url)
             except TimeoutError:
-                raise Failed("no answer", heals=True, silent=True) from None
+                raise Failed(f"no complete answer within {self._limits.deadline_s:g} s", heals=True) from None
             except Failed as failed:
                 if attempt == self._limits.retries or not failed.again:
                     raise
@@ -106,6 +106,6 @@ class Robots:
 
 
 def _in_words(failed: Failed) -> Failed:
-    """Return what a failure to read robots.txt means for each URL of the origin: the same as if its host were silent."""
-    reason = failed.reason if failed.silent and "host" in failed.reason else f"its robots.txt could not be read: {failed.reason}"
+    """Return what a failure to read robots.txt means for each URL of the origin."""
+    reason = failed.reason if failed.silent else f"its robots.txt could not be read: {failed.reason}"
     return Failed(reason, heals=failed.heals, status=failed.status)
