@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import tenacity
 
-from common.errors import Retryable, StoreThrottled
+from common.errors import Retryable
 
 T = TypeVar("T")
 
@@ -69,7 +69,7 @@ class Policy:
 
     def pause_s(self, attempt: int, error: BaseException | None) -> float:
         """Return the pause before attempt + 1: what the server asked for, else full jitter."""
-        if isinstance(error, StoreThrottled) and error.retry_after_s is not None:
+        if isinstance(error, Retryable) and error.retry_after_s is not None:
             return min(error.retry_after_s, self.longest_pause_s)
         return self.jitter() * min(self.longest_pause_s, self.first_pause_s * 2.0 ** (attempt - 1))
 
