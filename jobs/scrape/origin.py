@@ -1,4 +1,4 @@
-"""What is known of a picture on the web beside its bytes: where it stands, who made it, what may be done with it."""
+"""What is known of a picture on the web beside its bytes; in a room of its own, for sources and providers both need it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from common.records import Value
 
 
 class Origin(Value, frozen=True, kw_only=True):
-    """Everything but the URL may be unknown. `sha256` is what the picture's bytes must be, where that is known."""
+    """What is known of a picture on the web: the `recipe` of its item. `sha256` is what its bytes must be, where that is known.
+
+    `licence` is short for `licence_url`, `landing` the page that shows the picture, `attribution` a sentence that gives credit.
+    """
 
     url: str
     landing: str = ""

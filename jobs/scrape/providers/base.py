@@ -6,14 +6,13 @@ A provider only writes addresses and reads answers. It opens no socket and knows
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
-
-import msgspec
 
 from common.errors import BadInput, BadParameters, Retryable
 from common.images import Limits
@@ -171,6 +170,6 @@ def worth_a_fetch(found: Origin, kind: str, width: int, height: int, size: int =
 
 def _json(data: bytes) -> Any:
     try:
-        return msgspec.json.decode(data)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return json.loads(data)  # it takes half a character too, which a title that was cut may end with
+    except (ValueError, RecursionError):
         return None

@@ -15,8 +15,8 @@ MAX_URL = 2048
 MAX_TEXT = 300
 _MAX_READ = 20_000  # characters of a text that are looked at
 _UNSEEN = ("script", "style")
-_BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
-_NO_URL = re.compile(r"[\s\x00-\x1f\x7f\\]")
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
+_NO_URL = re.compile(r"[\s\x00-\x1f\x7f\\\ud800-\udfff]")
 _CREATIVE_COMMONS = re.compile(r"(?:cc[ -])?(by(?:-nc)?(?:-nd|-sa)?)[ -](\d\.\d)", re.IGNORECASE)
 
 
