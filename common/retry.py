@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import tenacity
@@ -19,6 +21,18 @@ import tenacity
 from common.errors import Retryable
 
 T = TypeVar("T")
+
+
+def retry_after_s(value: str) -> float | None:
+    """Return the seconds that a Retry-After header asks for, given as such or as a date (RFC 9110); None where it says nothing."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        then = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (then.astimezone(UTC) - datetime.now(UTC)).total_seconds())
 
 
 @dataclass

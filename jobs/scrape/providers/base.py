@@ -10,12 +10,11 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 from common.errors import BadInput, BadParameters, Retryable
 from common.images import Limits
+from common.retry import retry_after_s
 from jobs.scrape.origin import Origin
 from jobs.scrape.providers import fields
 
@@ -123,12 +122,12 @@ def document(title: str, answer: Answer, *secrets: str) -> dict[str, Any]:
         BadInput: it refused this request.
     """
     if answer.status == 429:
-        after_s = retry_after_s(answer.headers)
+        after_s = pause_s(answer)
         if after_s is not None and after_s > LONGEST_PAUSE_S:
             raise Exhausted(f"{title}'s quota is used up", after_s)
         raise Retryable(f"{title} asks for a pause", after_s)
     if answer.status in (408, 425) or answer.status >= 500:
-        raise Retryable(f"{title} answered HTTP {answer.status}", retry_after_s(answer.headers))
+        raise Retryable(f"{title} answered HTTP {answer.status}", pause_s(answer))
     if answer.status != 200:
         raise BadInput(f"{title} answered HTTP {answer.status}{said(answer, *secrets)}")
     if len(answer.data) > MAX_ANSWER_BYTES:
@@ -149,16 +148,9 @@ def said(answer: Answer, *secrets: str) -> str:
     return f": {line}" if line else ""
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds of a Retry-After header in either of its forms (RFC 9110), None where there is no such."""
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit() and len(value) < 10:
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment.tzinfo else None
+def pause_s(answer: Answer) -> float | None:
+    """Return the pause that an answer asks for, None where it does not."""
+    return retry_after_s(answer.headers.get("retry-after", ""))
 
 
 def worth_a_fetch(found: Origin, kind: str, width: int, height: int, size: int = 0) -> bool:

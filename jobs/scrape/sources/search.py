@@ -5,12 +5,11 @@ A search is a sample: another day it finds others. What was found once stays in 
 
 from __future__ import annotations
 
-from common.errors import BadInput, BadParameters
+from common.errors import BadInput
 from common.parameters import Values
 from common.progress import Reporter, silent
 from jobs.scrape.providers import PROVIDERS, RETIRED, Provider
 from jobs.scrape.providers.asking import Asker
-from jobs.scrape.providers.base import Api
 from jobs.scrape.sources.kinds import Kind, Listing, Reach
 from jobs.scrape.sources.web import WebSource, item_of
 
@@ -29,16 +28,11 @@ class SearchSource(WebSource):
         from jobs.scrape.web import Fetcher, Permits
 
         values = self.reach.values
+        api = self._provider.open(self.reach.environment, values.text(LICENCES))
         with Fetcher(Permits.read(self.reach.environment)) as fetcher:
-            found = Asker(self._api(), fetcher.ask, progress).find(values.phrases(QUERIES), values.integer(MOST))
+            found = Asker(api, fetcher.ask, progress).find(values.phrases(QUERIES), values.integer(MOST))
         items = [item_of(label, origin) for label, origins in found.origins.items() for origin in origins]
         return Listing(items, tuple(found.origins), found.passed_over, found.notes)
-
-    def _api(self) -> Api:
-        try:
-            return self._provider.open(self.reach.environment, self.reach.values.text(LICENCES))
-        except BadParameters as error:
-            raise BadInput(str(error)) from error
 
 
 def _kind(provider: Provider) -> Kind:
