@@ -54,9 +54,13 @@ class DarkroomError(Exception):
 
 
 class Retryable(DarkroomError):
-    """The same call may succeed later."""
+    """The same call may succeed later; who refused it may have said after how many seconds."""
 
     exit_code = ExitCode.RETRY
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class StoreUnavailable(Retryable):
@@ -65,10 +69,6 @@ class StoreUnavailable(Retryable):
 
 class StoreThrottled(StoreUnavailable):
     """The store asked for a pause."""
-
-    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
 
 
 class Permanent(DarkroomError):

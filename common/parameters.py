@@ -19,6 +19,7 @@ from common.errors import BadParameters, did_you_mean
 
 MAX_FILE_BYTES = 256 * 1024
 MAX_SHOWN = 200
+MAX_LABEL, MAX_PHRASE, MAX_PHRASES, MAX_CLASSES = 100, 200, 100, 1000
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,9 @@ class Values(Mapping[str, Any]):
 
     def counts(self, name: str) -> dict[str, int]:
         return {str(label): int(count) for label, count in self._values[name].items()}
+
+    def phrases(self, name: str) -> dict[str, tuple[str, ...]]:
+        return {str(label): tuple(phrases) for label, phrases in self._values[name].items()}
 
     def only(self, names: Iterable[str]) -> dict[str, Any]:
         """Return the named settings, in order of name."""
@@ -195,6 +199,31 @@ def _counts(parameter: Parameter, value: Any) -> dict[str, int]:
     return {str(name): _integer(parameter, count) for name, count in sorted(value.items(), key=lambda item: str(item[0]))}
 
 
+def _phrases(_: Parameter, value: Any) -> dict[str, list[str]]:
+    if not isinstance(value, dict) or not value or len(value) > MAX_CLASSES:
+        raise ValueError("expected classes with phrases, such as {dotted: [dotted shirt, dotted blouse], striped: [striped shirt]}.")
+    return {_label(name): _class_phrases(str(name), found) for name, found in sorted(value.items(), key=lambda item: str(item[0]))}
+
+
+def _label(name: Any) -> str:
+    label = str(name)
+    if not label.strip() or label != label.strip() or len(label) > MAX_LABEL or "/" in label or not label.isprintable():
+        raise ValueError(f"{_short(label)} is no name of a class: up to {MAX_LABEL} characters in one line, without a slash.")
+    return label
+
+
+def _class_phrases(label: str, found: Any) -> list[str]:
+    """Return the phrases of a class, each once; one phrase needs no list."""
+    entries = found if isinstance(found, list) else [found]
+    if not entries or len(entries) > MAX_PHRASES or not all(isinstance(one, str | int) and not isinstance(one, bool) for one in entries):
+        raise ValueError(f"class {_short(label)} wants a list of 1 to {MAX_PHRASES} phrases; quote what is no text, such as 'yes'.")
+    phrases = list(dict.fromkeys(" ".join(str(one).split()) for one in entries))
+    bad = [one for one in phrases if not one or len(one) > MAX_PHRASE or not one.isprintable()]
+    if bad:
+        raise ValueError(f"class {_short(label)}: {_short(bad[0])} is no phrase of 1 to {MAX_PHRASE} characters.")
+    return phrases
+
+
 _KINDS: Mapping[str, Callable[[Parameter, Any], Any]] = {
     "number": _number,
     "integer": _integer,
@@ -203,6 +232,7 @@ _KINDS: Mapping[str, Callable[[Parameter, Any], Any]] = {
     "choice": _choice,
     "numbers": _numbers,
     "counts": _counts,
+    "phrases": _phrases,
 }
 
 

@@ -12,13 +12,27 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import tenacity
 
-from common.errors import Retryable, StoreThrottled
+from common.errors import Retryable
 
 T = TypeVar("T")
+
+
+def retry_after_s(value: str) -> float | None:
+    """Return the seconds that a Retry-After header asks for, given as such or as a date (RFC 9110); None where it says nothing."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        then = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (then.astimezone(UTC) - datetime.now(UTC)).total_seconds())
 
 
 @dataclass
@@ -69,7 +83,7 @@ class Policy:
 
     def pause_s(self, attempt: int, error: BaseException | None) -> float:
         """Return the pause before attempt + 1: what the server asked for, else full jitter."""
-        if isinstance(error, StoreThrottled) and error.retry_after_s is not None:
+        if isinstance(error, Retryable) and error.retry_after_s is not None:
             return min(error.retry_after_s, self.longest_pause_s)
         return self.jitter() * min(self.longest_pause_s, self.first_pause_s * 2.0 ** (attempt - 1))
 

@@ -25,6 +25,7 @@ from common.errors import (
     StoreThrottled,
     StoreUnavailable,
 )
+from common.retry import retry_after_s
 from common.store.base import MOST_BYTES, IfMatch, Meta, Object, PutMode, check_key, check_size
 
 if TYPE_CHECKING:
@@ -254,7 +255,8 @@ def meaning(response: Any, where: str) -> DarkroomError:
     if code in _DENIED or status in (401, 403):
         return AccessDenied(f"Access denied ({code}) for {where}. Check the AWS credentials and the bucket's policy.")
     if code in _THROTTLED or status in (429, 503):
-        return StoreThrottled(f"{where}: the store asks to slow down ({code}).", _retry_after_s(metadata))
+        asked = metadata.get("HTTPHeaders", {}).get("retry-after", "")
+        return StoreThrottled(f"{where}: the store asks to slow down ({code}).", retry_after_s(str(asked)))
     if status == 412 or code == "PreconditionFailed":
         return PreconditionFailed(f"{where} is not the version that was to be replaced.")
     if status == 409 or status >= 500 or code in ("RequestTimeout", "BadDigest", "IncompleteBody"):
@@ -262,11 +264,6 @@ def meaning(response: Any, where: str) -> DarkroomError:
     if status == 404 or code in ("NoSuchKey", "404"):
         return NotFound(f"{where} is not there.")
     return StoreRefused(f"{where}: the store answered {status} ({code}).")
-
-
-def _retry_after_s(metadata: Any) -> float | None:
-    value = str(metadata.get("HTTPHeaders", {}).get("retry-after", ""))
-    return float(value) if value.isdigit() else None
 
 
 def meaning_of_client_side(error: Exception, where: str) -> DarkroomError:

@@ -9,7 +9,8 @@ PARAMETERS = (
         "source",
         "text",
         "",
-        "Where the pictures come from: a folder of class folders, the same in object storage (s3://bucket/prefix), `rendered` "
+        "Where the pictures come from: a folder of class folders, the same in object storage (s3://bucket/prefix), a list of URLs "
+        "(.tsv, .csv or .parquet), a search of the web (`openverse`, `wikimedia` or `brave`, by scrape.queries), `rendered` "
         "(fabric patterns drawn by Darkroom) or `digits` (scikit-learn's handwritten digits). SOURCE= and --source set it.",
     ),
     Parameter(
@@ -22,6 +23,28 @@ PARAMETERS = (
         high=1_000_000,
     ),
     Parameter("scrape.seed", "integer", 0, "Seed of the renderer.", low=0, high=2**32 - 1),
+    Parameter(
+        "scrape.queries",
+        "phrases",
+        {},
+        "What to search the web for: phrases for each class, such as {dotted: [dotted shirt, dotted blouse]}.",
+    ),
+    Parameter(
+        "scrape.imagesPerPhrase",
+        "integer",
+        50,
+        "Pictures that are taken for each phrase, at most.",
+        unit="pictures",
+        low=1,
+        high=10_000,
+    ),
+    Parameter(
+        "scrape.licences",
+        "choice",
+        "any",
+        "Which licences a search may find: any, or only those that permit commercial use, or modification.",
+        choices=("any", "commercial", "modification"),
+    ),
     Parameter(
         "scrape.shardPictures",
         "integer",
@@ -60,7 +83,10 @@ def _listing(values: Values) -> tuple[str, ...]:
 
 def _check(values: Values) -> list[str]:
     source = values.text("source")
-    return kind_of(source).wrong(source) if source else []
+    if not source:
+        return []
+    kind = kind_of(source)
+    return kind.wrong(source) or kind.lacking(values)
 
 
 STAGE = Stage(

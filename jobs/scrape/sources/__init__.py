@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from common.errors import BadInput
-from jobs.scrape.sources import bucket, digits, fabrics, folder, urls
+from jobs.scrape.sources import bucket, digits, fabrics, folder, search, urls
 from jobs.scrape.sources.kinds import Got, Item, Kind, Listing, Offer, Origin, Reach, Source
 
 __all__ = ["KINDS", "Got", "Item", "Kind", "Listing", "Offer", "Origin", "Reach", "Source", "kind_named", "kind_of"]
 
 # In the order in which they are asked whether a source is theirs: a folder may have any name.
-KINDS = (fabrics.KIND, digits.KIND, urls.KIND, bucket.KIND, folder.KIND)
+KINDS = (fabrics.KIND, digits.KIND, *search.KINDS, urls.KIND, bucket.KIND, folder.KIND)
 
 
 def kind_of(source: str) -> Kind:

@@ -70,7 +70,8 @@ def _wrong(source: str) -> list[str]:
     scheme, mark, _ = source.partition("://")
     if not mark or scheme == "file":
         return []
-    return [f"source = {source!r}: there are no sources of that kind. Give a folder, s3://bucket/prefix, `rendered` or `digits`."]
+    known = "a folder, s3://bucket/prefix, a list of URLs, or one of `openverse`, `wikimedia`, `brave`, `rendered`, `digits`"
+    return [f"source = {source!r}: there are no sources of that kind. Give {known}."]
 
 
 KIND = Kind(

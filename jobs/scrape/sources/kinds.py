@@ -15,6 +15,9 @@ from common.parameters import Values
 from common.progress import Reporter
 from common.records import Value
 from common.uploads import Uploads
+from jobs.scrape.origin import Origin
+
+__all__ = ["CHANGED", "Got", "Item", "Kind", "Listing", "Offer", "OneByOne", "Origin", "Reach", "Source"]
 
 CHANGED = "changed while the run was looking; submit again"
 
@@ -33,23 +36,6 @@ class Item(Value, frozen=True, kw_only=True):
     licence: str = ""
     size: int = 0
     recipe: dict[str, Any] = msgspec.field(default_factory=dict)
-
-
-class Origin(Value, frozen=True, kw_only=True):
-    """What is known of a picture on the web: the `recipe` of its item. `sha256` is what its bytes must be, where that is known.
-
-    `licence` is short for `licence_url`, `landing` the page that shows the picture, `attribution` a sentence that gives credit.
-    """
-
-    url: str
-    landing: str = ""
-    title: str = ""
-    creator: str = ""
-    licence: str = ""
-    licence_url: str = ""
-    attribution: str = ""
-    provider: str = ""
-    sha256: str = ""
 
 
 class Offer(Value, frozen=True, kw_only=True):
@@ -131,6 +117,10 @@ def _nothing_wrong(_: str) -> list[str]:
     return []
 
 
+def _nothing_lacking(_: Values) -> list[str]:
+    return []
+
+
 def _unchanged(source: str) -> str:
     return source
 
@@ -140,7 +130,8 @@ class Kind:
     """A kind of source.
 
     `words` say in figures where the pictures come from. `fits` tells whether a `source` setting means this kind,
-    `wrong` what is wrong with it, `settle` writes it so that it means the same everywhere.
+    `wrong` what is wrong with it, `lacking` which other settings do not go with it, `settle` writes it so that it means
+    the same everywhere.
     `listed`: every submit lists it and freezes what it found; another kind is listed by the run, and `settings`
     are what that depends on. `here`: it lies on the machine of whoever submits, so pods cannot read it.
     `ours`: we make its pictures ourselves, so they need no sandbox. `web`: they come from other people's servers, which
@@ -152,6 +143,7 @@ class Kind:
     fits: Callable[[str], bool]
     open: Callable[[Reach], Source]
     wrong: Callable[[str], list[str]] = _nothing_wrong
+    lacking: Callable[[Values], list[str]] = _nothing_lacking
     settle: Callable[[str], str] = _unchanged
     settings: tuple[str, ...] = ()
     listed: bool = False

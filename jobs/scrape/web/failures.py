@@ -6,10 +6,10 @@ import errno
 import os
 import socket
 import ssl
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import aiohttp
+
+from common.retry import retry_after_s
 
 
 class Failed(Exception):
@@ -80,18 +80,6 @@ def http_failure(response: aiohttp.ClientResponse) -> Failed:
     status = response.status
     heals = status in HEALING or status >= 500
     return Failed(f"HTTP {status}", heals=heals, again=heals, status=status, pause_s=retry_after_s(response.headers.get("Retry-After", "")))
-
-
-def retry_after_s(value: str) -> float | None:
-    """Return the seconds that a Retry-After asks for, given as such or as a date; None where it says nothing."""
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        then = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (then.astimezone(UTC) - datetime.now(UTC)).total_seconds())
 
 
 def _not_found(error: OSError) -> Failed:

@@ -18,6 +18,7 @@ DECLARED = (
     Parameter("source", "text", "", "where"),
     Parameter("split.by", "choice", "auto", "how", choices=("auto", "filename", "subdir")),
     Parameter("scrape.counts", "counts", {"a": 1}, "how many", low=1),
+    Parameter("scrape.queries", "phrases", {}, "what to search for"),
 )
 NAMES = [name for one in DECLARED for name in (one.name, *one.aliases)]
 
@@ -66,6 +67,8 @@ def test_all_errors_come_at_once_each_with_its_place() -> None:
         ("train.l2Normalize", "False", False),
         ("source", 7, "7"),
         ("scrape.counts", {"b": 2, "a": 1}, {"a": 1, "b": 2}),
+        ("scrape.queries", {"b": ["x", " y  z ", "x"], "a": "one phrase"}, {"a": ["one phrase"], "b": ["x", "y z"]}),
+        ("scrape.queries", {501: [501, "lunares pequeños"]}, {"501": ["501", "lunares pequeños"]}),
     ],
 )
 def test_values_are_read_in_the_parameter_s_type(name: str, value: Any, expected: Any) -> None:
@@ -92,6 +95,18 @@ def test_values_are_read_in_the_parameter_s_type(name: str, value: Any, expected
         ("scrape.counts", {}),
         ("scrape.counts", {"a": 0}),
         ("scrape.counts", [1]),
+        ("scrape.queries", {}),
+        ("scrape.queries", ["dotted shirt"]),
+        ("scrape.queries", {"a": []}),
+        ("scrape.queries", {"a": [" "]}),
+        ("scrape.queries", {"a": [True]}),
+        ("scrape.queries", {"a": [["x"]]}),
+        ("scrape.queries", {"a": ["x" * 201]}),
+        ("scrape.queries", {"a": ["x\x00y"]}),
+        ("scrape.queries", {"a": [str(number) for number in range(101)]}),
+        ("scrape.queries", {"a/b": ["x"]}),
+        ("scrape.queries", {" ": ["x"]}),
+        ("scrape.queries", {"x" * 101: ["x"]}),
     ],
 )
 def test_other_values_are_refused_with_what_is_expected(name: str, value: Any) -> None:
@@ -111,6 +126,15 @@ def test_a_file_may_be_nested_or_dotted_and_tells_lines(tmp_path: Path) -> None:
         "scrape.counts": {"x": 2},
     }
     assert given["train.folds"].where == f"{path}:4"
+
+
+def test_phrases_are_read_from_a_file_and_from_the_command_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("scrape:\n  queries:\n    dotted: [dotted shirt, dotted vest]\n    no: 'no pattern'\n")
+    values = resolve(DECLARED, read_file(path, NAMES)).values
+    assert values.phrases("scrape.queries") == {"dotted": ("dotted shirt", "dotted vest"), "no": ("no pattern",)}
+    given = read_assignments(["scrape.queries={dotted: [a b, 'c, d'], striped: e}"], "--set")
+    assert resolve(DECLARED, given).values.phrases("scrape.queries") == {"dotted": ("a b", "c, d"), "striped": ("e",)}
 
 
 def test_an_unknown_group_in_a_file_is_named_whole(tmp_path: Path) -> None:

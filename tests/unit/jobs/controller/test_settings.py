@@ -18,6 +18,37 @@ def test_the_demo_is_what_the_original_had() -> None:
     assert values.text("source") == "rendered"
 
 
+def test_the_demo_has_the_original_s_search() -> None:
+    values = settings.read(STEPS, "fashionTexture", source="openverse").values
+    queries = values.phrases("scrape.queries")
+    assert sorted(queries) == ["dotted", "leopard", "striped"]
+    assert all(len(phrases) == 7 and f"t-shirt {label}" in phrases for label, phrases in queries.items())
+    assert (values.integer("scrape.imagesPerPhrase"), values.text("source")) == (50, "openverse")
+
+
+def test_what_to_search_for_changes_nothing_of_other_sources() -> None:
+    look = STEPS.stage("scrape").steps[0]
+    values = settings.read(STEPS, "fashionTexture").values
+    assert not [name for name in look.parameters(values) if name in ("scrape.queries", "scrape.imagesPerPhrase", "scrape.licences")]
+    searched = settings.read(STEPS, "fashionTexture", source="openverse").values
+    assert {"source", "scrape.queries", "scrape.imagesPerPhrase", "scrape.licences"} <= set(look.parameters(searched))
+    assert not {"scrape.counts", "scrape.seed"} & set(look.parameters(searched))
+
+
+@pytest.mark.parametrize(
+    ("source", "sets", "problem"),
+    [
+        ("openverse", (), "set scrape.queries for two classes or more"),
+        ("wikimedia", ("scrape.queries={dotted: [dotted shirt]}",), "set scrape.queries for two classes or more"),
+        ("brave", ("scrape.queries={a: x, b: y}", "scrape.licences=commercial"), "Brave tells no licences. Use source = 'openverse'"),
+        ("bing", (), "it was switched off on 2025-08-11. Use 'openverse', 'wikimedia', 'brave'"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused_at_once(source: str, sets: tuple[str, ...], problem: str) -> None:
+    with pytest.raises(BadParameters, match=problem):
+        settings.read(STEPS, "mine", sets, source=source)
+
+
 @pytest.mark.parametrize("name", settings.list_files())
 def test_every_dataset_file_is_valid(name: str) -> None:
     settings.read(STEPS, name, source="rendered")

@@ -44,6 +44,8 @@ def test_an_item_is_drawn_from_what_it_says_alone() -> None:
     [
         ("rendered", "rendered", "rendered"),
         ("digits", "digits", "digits"),
+        ("openverse", "openverse", "openverse"),
+        ("./brave", "folder", str(Path("brave").absolute())),
         ("s3://bucket/some/where/", "bucket", "s3://bucket/some/where"),
         ("/pictures/", "folder", "/pictures"),
         ("file:///my%20pictures", "folder", "/my pictures"),
@@ -80,7 +82,7 @@ def test_what_looks_like_a_place_and_is_none_is_named_with_what_to_write(source:
 def test_no_source_and_an_unknown_kind_are_errors() -> None:
     with pytest.raises(BadInput, match="no source"):
         kind_of("")
-    with pytest.raises(BadInput, match="'ftp', only rendered, digits, urls, bucket, folder"):
+    with pytest.raises(BadInput, match="'ftp', only rendered, digits, openverse, wikimedia, brave, bing, urls, bucket, folder"):
         kind_named("ftp")
 
 
