@@ -1,12 +1,10 @@
-"""`submit --source openverse` and the others: searches that answer as documented, and pictures beside them, on one machine."""
+"""The whole command on what searches find: they answer as documented, and the pictures are beside them, on one machine."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from common import artifact
 from common.dataset import Row, rows_of
@@ -68,23 +66,6 @@ def test_the_demo_runs_on_what_openverse_finds(tmp_path: Path) -> None:
     assert {label: sum(row.label == label for row in found) for label in LABELS} == dict.fromkeys(LABELS, 70)
     assert {row.licence for row in found} == {"by-sa 4.0"}
     assert document["metrics"]["test"]["accuracy"]["value"] > 0.7
-
-
-@pytest.mark.parametrize("source", ["wikimedia", "brave"])
-def test_other_searches_are_asked_as_they_document(source: str, tmp_path: Path) -> None:
-    replay = Replay(held=lambda _: 60)
-    small = (
-        "--set",
-        "scrape.queries={dotted: [shirt dotted], striped: [shirt striped, vest striped]}",
-        "--set",
-        "scrape.imagesPerPhrase=60",
-    )
-    with providers.serve(replay, picture) as base:
-        document = submit(tmp_path, base, "mine", "--source", source, *small, DARKROOM_BRAVE_KEY=providers.KEY)
-    found = rows(tmp_path, document)
-    assert [len([row for row in found if row.label == label]) for label in ("dotted", "striped")] == [60, 120]
-    assert {row.reason for row in found if not row.id} == {"HTTP 404"}
-    assert all("ana@example.org" in headers["user-agent"] for headers in replay.headers)
 
 
 def test_a_quota_that_ends_leaves_a_warning_and_a_refresh_goes_on(tmp_path: Path) -> None:

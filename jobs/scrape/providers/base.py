@@ -122,12 +122,12 @@ def document(title: str, answer: Answer, *secrets: str) -> dict[str, Any]:
         BadInput: it refused this request.
     """
     if answer.status == 429:
-        after_s = pause_s(answer)
+        after_s = asked_pause_s(answer)
         if after_s is not None and after_s > LONGEST_PAUSE_S:
             raise Exhausted(f"{title}'s quota is used up", after_s)
         raise Retryable(f"{title} asks for a pause", after_s)
     if answer.status in (408, 425) or answer.status >= 500:
-        raise Retryable(f"{title} answered HTTP {answer.status}", pause_s(answer))
+        raise Retryable(f"{title} answered HTTP {answer.status}", asked_pause_s(answer))
     if answer.status != 200:
         raise BadInput(f"{title} answered HTTP {answer.status}{said(answer, *secrets)}")
     if len(answer.data) > MAX_ANSWER_BYTES:
@@ -148,7 +148,7 @@ def said(answer: Answer, *secrets: str) -> str:
     return f": {line}" if line else ""
 
 
-def pause_s(answer: Answer) -> float | None:
+def asked_pause_s(answer: Answer) -> float | None:
     """Return the pause that an answer asks for, None where it does not."""
     return retry_after_s(answer.headers.get("retry-after", ""))
 

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from common.errors import BadInput, BadParameters, Retryable
 from jobs.scrape.origin import Origin
 from jobs.scrape.providers import fields
-from jobs.scrape.providers.base import Answer, Page, Provider, Rejected, address, document, pause_s, said, worth_a_fetch
+from jobs.scrape.providers.base import Answer, Page, Provider, Rejected, address, asked_pause_s, document, said, worth_a_fetch
 
 URL, CONTACT = "DARKROOM_WIKIMEDIA_URL", "DARKROOM_CONTACT"
 PUBLIC = "https://commons.wikimedia.org/w/api.php"
@@ -104,7 +104,7 @@ def _error(found: dict[str, Any], answer: Answer) -> Exception:
     """Return the error that came with HTTP 200, as MediaWiki's do."""
     code = fields.text(fields.entry(found, "error", "code"), 60)
     if code in _HEALS or code.startswith("internal_api_error"):
-        return Retryable(f"Wikimedia Commons is busy ({code})", pause_s(answer))
+        return Retryable(f"Wikimedia Commons is busy ({code})", asked_pause_s(answer))
     return BadInput(f"Wikimedia Commons refused ({code}){said(answer)}")
 
 
