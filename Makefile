@@ -36,7 +36,11 @@ schedule: $(VENV)/.runs ## Retrain on a cluster: DATASET=… CRON="0 3 * * 1" [Z
 
 .PHONY: test
 test: $(VENV)/.develops ## Run the tests (everything that needs no root)
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not full" $(ARGS)
+
+.PHONY: test-full
+test-full: $(VENV)/.develops ## Run those that take many minutes, with their figures
+	@$(BIN)/python -m pytest -m full -s $(ARGS)
 
 .PHONY: images
 images: $(VENV)/.develops ## Build the rooms' images: [BASE_IMAGE=NAME|debian] [ACCELERATOR=cuda] [ROOMS="train gate"]
