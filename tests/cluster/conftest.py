@@ -1,7 +1,12 @@
-"""A Kubernetes for a session of tests: the one that KUBECONFIG names, or our own, brought up and taken down again."""
+"""A Kubernetes for a session of tests: the one that KUBECONFIG names, or our own, brought up and taken down again.
+
+Tests run side by side (`-n 2`), each in a namespace of its own; those marked `alone` have the cluster for themselves.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import secrets
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -12,7 +17,7 @@ import pytest
 from common.store import Store, open_store
 from jobs.controller.kubernetes import Api, connect
 from tests.cluster import cluster, evidence
-from tests.cluster.installed import Installed, a_namespace, at_hand, install
+from tests.cluster.installed import Installed, a_namespace, at_hand, install, reach
 from tests.cluster.kubernetes import Kubernetes
 
 
@@ -31,11 +36,37 @@ def pytest_runtest_makereport(item: pytest.Function, call: pytest.CallInfo[None]
     return report
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Bring the cluster up before the first worker, and down after the last."""
+    held = contextlib.ExitStack()
+    config.add_cleanup(held.close)
+    held.enter_context(at_hand())
+
+
 @pytest.fixture(scope="session")
-def kubernetes() -> Iterator[Kubernetes]:
+def kubernetes(request: pytest.FixtureRequest) -> Iterator[Kubernetes]:
     """A person's own cluster has our images from where that person put them; ours gets them here."""
+    if hasattr(request.config, "workerinput"):
+        yield reach()
+        return
     with at_hand() as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def _turn(request: pytest.FixtureRequest, kubernetes: Kubernetes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Share the cluster with the other workers' tests, or have it alone.
+
+    Who wants it alone keeps the door shut while it waits, so that the others' next tests do not get in before it.
+    """
+    common = tmp_path_factory.getbasetemp().parent
+    wish = fcntl.LOCK_EX if request.node.get_closest_marker("alone") else fcntl.LOCK_SH
+    with (common / "door").open("w") as door, (common / "cluster").open("w") as room:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, wish)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        yield
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def of_store(store: Store) -> dict[str, str]:
     def documents() -> Iterable[str]:
         for one in store.list("runs/"):
             is_told = one.key.endswith(("/state.json", "/waiting.json", "/cancel.json")) or "/progress/" in one.key
-            yield f"{one.key}  {store.get(one.key).data.decode(errors='replace') if is_told else ''}"
+            yield f"{one.key}  {_or_why_not(functools.partial(_text, store, one.key)) if is_told else ''}"
 
     return {"runs in the store": _or_why_not(lambda: "\n".join(documents()))}
 
@@ -59,6 +59,10 @@ def of_command(error: BaseException) -> dict[str, str]:
         return {}
     said = {"standard output": error.stdout, "standard error": error.stderr}
     return {f"the command's {name}": text.decode(errors="replace") for name, text in said.items() if isinstance(text, bytes)}
+
+
+def _text(store: Store, key: str) -> str:
+    return store.get(key).data.decode(errors="replace")
 
 
 def _status_of(one: dict[str, Any]) -> str:

@@ -35,6 +35,13 @@ def digests(document: Mapping[str, Any]) -> dict[str, str]:
     return {stage["name"]: stage["content_digest"] for stage in document["stages"]}
 
 
+def reach() -> Kubernetes:
+    """Return the cluster that KUBECONFIG names, or our own; it is up."""
+    if OUR_ENVIRONMENT.get("KUBECONFIG"):
+        return Kubernetes(OUR_ENVIRONMENT, is_ours=False)
+    return Kubernetes({**OUR_ENVIRONMENT, **cluster.find().environment}, is_ours=True)
+
+
 @contextlib.contextmanager
 def at_hand() -> Iterator[Kubernetes]:
     """Yield the cluster that KUBECONFIG names, or our own, brought up with our images and taken down again.
@@ -42,7 +49,7 @@ def at_hand() -> Iterator[Kubernetes]:
     A person's own cluster has our images from where that person put them.
     """
     if OUR_ENVIRONMENT.get("KUBECONFIG"):
-        yield Kubernetes(OUR_ENVIRONMENT, is_ours=False)
+        yield reach()
         return
     ours = cluster.find()
     ours.check_owner()
@@ -53,7 +60,7 @@ def at_hand() -> Iterator[Kubernetes]:
     try:
         _by_hand("up")
         _by_hand("load", *images)
-        yield Kubernetes({**OUR_ENVIRONMENT, **ours.environment}, is_ours=True)
+        yield reach()
     finally:
         if not was_up:
             _by_hand("down")  # which looks for what it knows of

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from common.store import Store
 from tests.cluster import evidence
 from tests.cluster.cluster import Cluster
@@ -21,6 +23,7 @@ print(store.get(f"seen/{os.environ['JOB_COMPLETION_INDEX']}").data.decode())
 """
 
 
+@pytest.mark.alone
 def test_an_indexed_job_spreads_over_both_nodes(kubernetes: Kubernetes, ours: Cluster, namespace: str) -> None:
     done = kubernetes.finish(namespace, job("spread", kubernetes.image("controller"), "python3", "-c", "print('here')", completions=4))
     assert done["status"]["succeeded"] == 4
@@ -73,6 +76,7 @@ def test_a_pod_over_its_memory_limit_is_ended(kubernetes: Kubernetes, namespace:
     assert (ended["reason"], ended["exitCode"]) == ("OOMKilled", 137)
 
 
+@pytest.mark.alone
 def test_a_node_whose_kubelet_stops_is_lost_and_comes_back(kubernetes: Kubernetes, ours: Cluster) -> None:
     assert ours.nodes[1].freeze()
     try:

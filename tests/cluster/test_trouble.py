@@ -209,6 +209,7 @@ def gpu_on(kubernetes: Kubernetes, node: str) -> Iterator[None]:
         kubernetes.kubectl("taint", "node", node, "nvidia.com/gpu-")
 
 
+@pytest.mark.alone
 @pytest.mark.full
 def test_a_stage_that_wishes_a_gpu_waits_for_one_and_gets_it(
     kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path

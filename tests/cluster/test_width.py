@@ -106,6 +106,7 @@ def test_a_lost_pod_costs_its_shard_only_and_the_width_changes_while_it_runs(slo
     assert len(artifact.read_ref(store, record.ref).units) == SHARDS
 
 
+@pytest.mark.alone
 def test_a_run_outlives_the_node_that_its_driver_and_its_pods_are_on(slow: Installed, ours: Cluster, store: Store) -> None:
     running = slow.start("submit", "fashionTexture", "--on", "kubernetes", "--nodes", "4", *sets(WIDE), "--json")
     wait_until(lambda: bool(slow.begun()) and sum(map(is_running, slow.pods(slow.begun(), "featurize"))) >= 4, 120)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,11 +23,15 @@ class Page:
 
 @dataclass
 class Web:
-    """Paths and their answers; others are not found. `port` is the same for every address of the loopback network."""
+    """Paths and their answers; others are not found. `port` is the same for every address of this machine.
+
+    `clients` are the addresses that asked, by the host that they asked for.
+    """
 
     port: int = 0
     pages: dict[str, Page] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
+    clients: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def put(self, path: str, body: bytes = b"", status: int = 200, **headers: str) -> str:
         """Let a path answer; returns its URL. `X_Robots_Tag=` stands for a header of that name."""
@@ -49,7 +53,7 @@ class Web:
 
 @contextlib.contextmanager
 def serve() -> Iterator[Web]:
-    """Serve a web on all addresses of the loopback network."""
+    """Serve a web on all addresses of this machine."""
     web = Web()
 
     class Handler(BaseHTTPRequestHandler):
@@ -57,6 +61,7 @@ def serve() -> Iterator[Web]:
 
         def do_GET(self) -> None:
             web.requests[self.path] += 1
+            web.clients[self.headers["Host"].partition(":")[0]].add(self.client_address[0])
             page = web.pages.get(self.path, Page(b"not found", 404))
             self.send_response(page.status)
             for name, value in {"Content-Length": str(len(page.body)), **page.headers}.items():
