@@ -112,10 +112,10 @@ def _product(value: str) -> str:
 
 def _usage(value: str) -> _Rule:
     """Read `[path] statement`; without a path it is about everything."""
-    if not value.startswith("/"):
+    if not value.startswith(("/", "*")):
         return _rule("/", value)
-    path, _, statement = value.partition(" ")
-    return _rule(path, statement)
+    path, *statement = value.split(None, 1)
+    return _rule(path, "".join(statement))
 
 
 def _rule(path: str, said: str) -> _Rule:

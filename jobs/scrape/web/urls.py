@@ -21,6 +21,7 @@ LONGEST = 8000
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _DIRTY = re.compile(r"[\x00-\x20\x7f\\]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^#]*)")
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]%]+)(?::([0-9]{1,5}))?")
 _NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
@@ -63,6 +64,8 @@ def join(base: URL, location: str, ports: AbstractSet[int]) -> URL:
     """Return where a redirect leads, judged like any other URL. Raises Failed."""
     if _DIRTY.search(location) or not (location.isascii() or _is_clean(location)):
         raise Failed("it redirects to a URL with a space, a control character or a backslash")
+    if _SCHEME.match(location):
+        return parse(location, ports)
     try:
         target = str(base.join(URL(location, encoded=location.isascii())))
     except ValueError as error:

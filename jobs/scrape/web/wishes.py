@@ -18,7 +18,7 @@ REFUSING = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
 TRAINING = "train-ai"
 WIDER = ("ai", "tdm", "bots", "all")
 
-_AGENT = re.compile(r"[A-Za-z0-9_-]+")
+_AGENT = re.compile(r"[A-Za-z0-9_-]+|\*")
 # Directives whose own value follows a colon: what stands before it is no crawler's name.
 _VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
 
