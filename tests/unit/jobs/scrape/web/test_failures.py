@@ -5,7 +5,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from jobs.scrape.web.failures import explain, retry_after_s
+from common.retry import retry_after_s
+from jobs.scrape.web.failures import explain
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("0", 0), (" 7 ", 7), ("", None), ("soon", None), ("-1", None), ("1.5", None), ("²", None)])
