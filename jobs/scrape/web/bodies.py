@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from aiohttp import ClientError, ClientResponse
 
 from jobs.scrape.web.failures import Failed, explain
 
-HEAD, SMALL = 16, 64 * 1024
+HEAD, STEP, SMALL = 16, 256 * 1024, 64 * 1024
 _PICTURE = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP|GIF8[79]a|BM|II[*+]\0|MM\0[*+]", re.DOTALL)
 
 Grow = Callable[[int], Awaitable[None]]
@@ -35,7 +35,10 @@ async def beginning(response: ClientResponse, most: int) -> bytes:
     data = bytearray()
     try:
         while len(data) < most and (piece := await response.content.readany()):
-            data += _inflated(inflate, piece, most - len(data)) if inflate else piece
+            for part in _inflated(inflate, piece) if inflate else (piece,):
+                data += part
+                if len(data) >= most:
+                    break
     except (ClientError, OSError) as error:
         raise explain(error) from error
     return bytes(data[:most])
@@ -55,17 +58,16 @@ async def _read(response: ClientResponse, most: int, grow: Grow, *, picture: boo
     inflate = _decompressor(response)
     pieces: list[bytes] = []
     on_wire = size = 0
-    while piece := await response.content.readany():
-        on_wire += len(piece)
+    while arrived := await response.content.readany():
+        on_wire += len(arrived)
         _check_length(on_wire, most)
-        if inflate:
-            piece = _inflated(inflate, piece, most - size + 1)
-        before, size = size, size + len(piece)
-        _check_length(size, most)
-        pieces.append(piece)
-        if picture and before < HEAD <= size:
-            _check_picture(b"".join(pieces)[:HEAD])
-        await grow(len(piece))
+        for piece in _inflated(inflate, arrived) if inflate else (arrived,):
+            before, size = size, size + len(piece)
+            _check_length(size, most)
+            pieces.append(piece)
+            if picture and before < HEAD <= size:
+                _check_picture(b"".join(pieces)[:HEAD])
+            await grow(len(piece))
     if inflate and not inflate.eof:
         raise Failed("the connection broke", heals=True, again=True)
     if picture and size < HEAD:
@@ -82,9 +84,12 @@ def _decompressor(response: ClientResponse) -> zlib._Decompress | None:
     raise Failed("it is sent in an encoding that was not asked for")
 
 
-def _inflated(inflate: zlib._Decompress, piece: bytes, most: int) -> bytes:
+def _inflated(inflate: zlib._Decompress, arrived: bytes) -> Iterator[bytes]:
+    """Yield what bytes decompress to, in pieces that are small however much it is."""
     try:
-        return inflate.decompress(piece, most)
+        while piece := inflate.decompress(arrived, STEP):
+            yield piece
+            arrived = inflate.unconsumed_tail
     except zlib.error as error:
         raise Failed("its compression is broken", heals=True) from error
 

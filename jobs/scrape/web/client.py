@@ -22,6 +22,7 @@ from jobs.scrape.web import addresses, urls
 from jobs.scrape.web.exchange import FetchLimits
 from jobs.scrape.web.failures import NotPublic, explain, inside
 from jobs.scrape.web.permits import Permits
+from jobs.scrape.web.wire import counted
 
 MAX_HEADER_BYTES, MAX_HEADERS = 8190, 128
 MOVED = frozenset({301, 302, 303, 307, 308})
@@ -43,7 +44,7 @@ class Client:
             keepalive_timeout=IDLE_KEPT_S,
         )
         self._session = aiohttp.ClientSession(
-            connector=connector,
+            connector=counted(connector, limits.max_bytes),
             headers={"User-Agent": permits.user_agent, "Accept": "*/*", "Accept-Encoding": "identity"},
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_s),

@@ -10,6 +10,7 @@ import ssl
 import aiohttp
 
 from common.retry import retry_after_s
+from jobs.scrape.web.wire import TooMuch
 
 
 class Failed(Exception):
@@ -56,6 +57,8 @@ def explain(error: BaseException) -> Failed:
     match error:
         case Failed():
             return error
+        case TooMuch():
+            return Failed(str(error))
         case aiohttp.ClientConnectorDNSError():
             return _not_found(error.os_error)
         case aiohttp.ClientConnectorCertificateError():
