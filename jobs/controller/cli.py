@@ -47,7 +47,7 @@ def main() -> None:
 @click.option(
     "--source",
     default="",
-    help="Where the pictures are: a folder of class folders, s3://bucket/prefix, a list of URLs (.tsv, .csv, .parquet), `rendered` …",
+    help="Where the pictures are: a folder of class folders, s3://bucket/prefix, a list of URLs (.tsv, .csv, .parquet), `openverse` …",
 )
 @click.option(
     "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="A setting; `darkroom parameters` lists all. May be repeated."
@@ -85,7 +85,9 @@ def submit(
 @click.argument("dataset", required=False, default="")
 @click.option("--cron", default="", help="When to run: minute, hour, day, month, weekday, as in '0 3 * * 1'.")
 @click.option("--time-zone", default="Etc/UTC", show_default=True, help="The zone that the times are in, as in Europe/Madrid.")
-@click.option("--source", default="", help="Where the pictures are: s3://bucket/prefix, `rendered` or `digits`.")
+@click.option(
+    "--source", default="", help="Where the pictures are: s3://bucket/prefix (or a list of URLs in it), `openverse`, `rendered` …"
+)
 @click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="A setting. May be repeated.")
 @click.option("--nodes", type=click.IntRange(1, 1000), default=None, help="Pods side by side (default: 2).")
 @click.option("--deadline", default="6h", show_default=True, help="A run that takes longer is ended.")

@@ -7,9 +7,11 @@ whatever happens afterwards; what was not asked becomes a note.
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from common.errors import BadInput, Retryable
 from common.progress import Reporter, duration, silent
@@ -46,6 +48,7 @@ class Asker:
     _policy: Policy = field(init=False)
     _asked_at: float | None = field(init=False, default=None)
     _passed_over: int = field(init=False, default=0)
+    _far: tuple[int, int] = field(init=False, default=(0, 0))
 
     def __post_init__(self) -> None:
         self._policy = Policy(attempts=5, first_pause_s=1.0, longest_pause_s=LONGEST_PAUSE_S, deadline_s=600.0, clock=self.clock)
@@ -59,26 +62,27 @@ class Asker:
         """
         found: dict[str, dict[str, Origin]] = {label: {} for label in queries}
         turns = _turns(queries)
-        vain: list[str] = []
-        notes: list[str] = []
+        lost: dict[str, list[str]] = defaultdict(list)  # phrases by what became of them
         end: Retryable | BadInput | None = None
         for done, (label, phrase) in enumerate(turns):
-            self.progress(done, len(turns), "phrases asked")
+            self._far = (done, len(turns))
+            self.progress(*self._far, "phrases asked")
             taken: dict[str, Origin] = {}
             try:
                 self._take(phrase, most, taken)
-                vain += [] if taken else [phrase]
             except (Exhausted, Rejected, Retryable) as error:
                 end = error
-                notes.append(self._unfinished(error, len(turns) - done, len(turns)))
                 break
             except BadInput as error:
-                notes.append(f"{phrase!r}: {error}.")
+                lost[str(error)].append(phrase)
+            else:
+                lost[f"{self.api.title} knows no picture"] += [] if taken else [phrase]
             finally:
                 found[label] |= {url: origin for url, origin in taken.items() if url not in found[label]}
         self.progress(len(turns), len(turns), "phrases asked")
-        if vain:
-            notes.append(f"{self.api.title} knows no picture for {_some(vain)}.")
+        notes = [f"{why} for {_some(phrases)}." for why, phrases in lost.items() if phrases]
+        if end is not None:
+            notes.insert(0, self._unfinished(end, len(turns) - self._far[0], len(turns)))
         if not any(found.values()):
             raise _nothing(notes, end)
         return Found({label: list(one.values()) for label, one in found.items()}, self._passed_over, (*self.api.notes, *notes))
@@ -96,7 +100,7 @@ class Asker:
     def _pages(self, phrase: str, most: int) -> Iterator[Page]:
         url = self.api.first(phrase, most)
         for _ in range(MAX_PAGES):
-            page = self._policy.call(lambda url=url: self._page(url), on_retry=self._report)  # type: ignore[misc]
+            page = self._policy.call(partial(self._page, url), on_retry=self._report)
             yield page
             if not page.following:
                 return
@@ -111,7 +115,7 @@ class Asker:
 
     def _report(self, error: Retryable) -> None:
         pause = f" of {duration(error.retry_after_s)}" if error.retry_after_s else ""
-        self.progress(0, 0, f"{error}{pause}")
+        self.progress(*self._far, f"{error}{pause}")
 
     def _unfinished(self, error: Retryable | BadInput, left: int, total: int) -> str:
         what = f"{left} of {total} phrases were not asked to the end"

@@ -77,7 +77,7 @@ class Api(Protocol):
     def notes(self) -> tuple[str, ...]: ...
 
     def first(self, phrase: str, most: int) -> str:
-        """Return the URL that asks for the first of `most` pictures for a phrase."""
+        """Return the URL that asks for the first of `most` pictures for a phrase. Raises BadInput where it cannot be asked for."""
 
     def read(self, url: str, answer: Answer) -> Page:
         """Read the answer to a URL. Raises Retryable, Exhausted, Rejected, or BadInput where only this phrase is lost."""

@@ -88,8 +88,8 @@ def _open(environment: Mapping[str, str], licences: str) -> Brave:
     key = secret(environment, KEY)
     if not key:
         raise BadParameters(
-            f"Brave wants a key: put it into {KEY} (on a cluster into the Secret that the site names), or use source = openverse, "
-            "which needs none. https://api-dashboard.search.brave.com gives keys."
+            f"Brave wants a key: put it into {KEY} (on a cluster into the Secret that the chart's web.secret names), or use "
+            "source = openverse, which needs none. https://api-dashboard.search.brave.com gives keys."
         )
     return Brave(key, address(environment, URL, PUBLIC))
 

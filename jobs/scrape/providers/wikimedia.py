@@ -51,7 +51,9 @@ class Wikimedia:
 
     def first(self, phrase: str, most: int) -> str:
         del most  # its pages are as long as they may be
-        words = _OPERATORS.sub(" ", phrase)
+        words = " ".join(_OPERATORS.sub(" ", phrase).split())
+        if not words:
+            raise BadInput("There is no word to search Wikimedia Commons")
         return self._with({"gsrsearch": f"{words} filetype:bitmap"})
 
     def read(self, url: str, answer: Answer) -> Page:

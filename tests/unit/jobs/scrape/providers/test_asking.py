@@ -80,12 +80,13 @@ def test_requests_keep_the_pace_of_the_public_address() -> None:
 
 
 def test_a_short_pause_that_is_asked_for_is_kept_and_told() -> None:
-    time, told = Time(), []
+    time = Time()
+    told: list[tuple[int, int, str]] = []
     one = asker(Openverse("http://m.example/v1/images/"), Replay(before=on(lambda number: number == 2, throttled(37))), time)
-    one.progress = lambda done, total, note="": told.append(note)
+    one.progress = lambda done, total, note="": told.append((done, total, note))
     found = one.find(QUERIES, 20)
     assert time.slept == [37.0]
-    assert "Openverse asks for a pause of 37 s" in told
+    assert (1, 4, "Openverse asks for a pause of 37 s") in told
     assert (found.notes, [len(origins) for origins in found.origins.values()]) == ((), [40, 40])
 
 
@@ -140,7 +141,7 @@ def test_a_connection_that_is_lost_is_tried_again() -> None:
 def test_a_phrase_that_is_refused_costs_that_phrase_only() -> None:
     refused = document({"error": "InputError", "detail": "Invalid input given for fields. 'q'", "fields": ["q"]}, 400)
     found = asker(Openverse(), Replay(before=on(lambda number: number == 2, refused))).find(QUERIES, 20)
-    assert found.notes == ("'striped shirt': Openverse answered HTTP 400: Invalid input given for fields. 'q'.",)
+    assert found.notes == ("Openverse answered HTTP 400: Invalid input given for fields. 'q' for 'striped shirt'.",)
     assert [len(origins) for origins in found.origins.values()] == [40, 20]
 
 

@@ -98,9 +98,14 @@ def test_a_licence_that_is_not_wished_for_is_passed_over_though_it_was_given(lic
 def test_wikimedia_is_asked_as_it_documents() -> None:
     url = Wikimedia().first('dotted "shirt": intitle:/x/', 50)
     query = asked(url)
-    assert query["gsrsearch"] == "dotted  shirt   intitle  x  filetype:bitmap"
+    assert query["gsrsearch"] == "dotted shirt intitle x filetype:bitmap"
     assert (query["generator"], query["gsrnamespace"], query["gsrlimit"], query["maxlag"]) == ("search", "6", "50", "5")
     assert (query["iiurlwidth"], query["formatversion"]) == ("960", "2")
+
+
+def test_a_phrase_without_a_word_is_not_asked_of_wikimedia() -> None:
+    with pytest.raises(BadInput, match="no word"):
+        Wikimedia().first('":/', 50)
 
 
 def test_wikimedia_goes_on_where_it_was_told_to_and_takes_each_file_once() -> None:
