@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from hashlib import sha256
 
 import msgspec
 
@@ -81,8 +80,9 @@ class Basket:
     def add(self, one: Checked, held: str) -> None:
         """Take what became of an item. A picture that the snapshot holds, or that is packed already, is not packed again."""
         got, picture = one.got, None
+        fetched_id = images.image_id(got.data) if got.data else ""
         if one.verdict is not None:
-            picture = _picture(got.data, one.verdict)
+            picture = _picture(got.data, fetched_id, one.verdict)
             if not held and picture.id not in self._packed:
                 self._packed.add(picture.id)
                 self._pictures[picture.id] = picture
@@ -92,7 +92,7 @@ class Basket:
             id="" if picture is None else held or picture.id,
             reason=one.reason,
             heals=got.heals,
-            sha256=sha256(got.data).hexdigest() if got.fetched and got.data else "",
+            sha256=fetched_id if got.fetched else "",
             url=got.url,
             status=got.status,
             time=got.fetched,
@@ -137,6 +137,6 @@ def shards_of(fetched: Parts) -> Iterator[dict[str, str]]:
         number += 1
 
 
-def _picture(data: bytes, seen: Verdict) -> shards.Picture:
-    kept = seen.data or data
-    return shards.Picture(images.image_id(kept), images.EXTENSIONS[seen.format], kept, seen.width, seen.height)
+def _picture(data: bytes, fetched_id: str, seen: Verdict) -> shards.Picture:
+    kept, identity = (seen.data, images.image_id(seen.data)) if seen.data else (data, fetched_id)
+    return shards.Picture(identity, images.EXTENSIONS[seen.format], kept, seen.width, seen.height)

@@ -72,6 +72,11 @@ class FetchLimits:
     robots_s: float = 24 * 3600.0
     jitter: Callable[[], float] = random.random
 
+    @property
+    def enough_bytes(self) -> int:
+        """How many bytes may wait before nothing new is asked for: what is under way gets the other half, and need not stop."""
+        return self.waiting_bytes // 2
+
     def pause_s(self, tried: int, asked_s: float | None) -> float:
         """Return the pause after `tried` attempts: what the server asked for, else full jitter."""
         return self.jitter() * self.first_pause_s * 2.0 ** (tried - 1) if asked_s is None else asked_s

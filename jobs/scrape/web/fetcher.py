@@ -69,7 +69,7 @@ class Fetcher:
         def go_on() -> None:
             self._loop.call_soon_threadsafe(run.on_room)
 
-        outbox = Outbox(self._limits.waiting_bytes, go_on)
+        outbox = Outbox(self._limits.enough_bytes, go_on)
         run = self._wait(self._start(outbox, targets))
         try:
             while (one := outbox.take()) is not None:

@@ -108,7 +108,7 @@ class Run:
             self._ready.append(host)
 
     def _dispatch(self) -> None:
-        while self._ready and not self._closed and self._outbox.waiting + self._held < self._limits.waiting_bytes:
+        while self._ready and not self._closed and self._outbox.waiting + self._held < self._limits.enough_bytes:
             host = self._ready[0]
             probes = not host.alive
             if (self._probing >= self._limits.total_most) if probes else (self._busy >= int(self._web.total.size)):

@@ -199,10 +199,12 @@ def test_a_host_that_stops_answering_is_set_aside(site: Website) -> None:
     assert len(site.asked) < 20
 
 
-def test_what_is_read_ahead_is_bounded(site: Website) -> None:
+@pytest.mark.parametrize("waiting_bytes", [500_000, 4_000_000])
+def test_what_is_read_ahead_is_bounded(site: Website, waiting_bytes: int) -> None:
+    """Nothing new is asked for once half of what may wait is waiting: what is under way has the other half."""
     big = http(body=PICTURE + b"x" * 100_000)
     site.answers |= {f"/{number}": big for number in range(100)} | {"/api": http()}
-    limits = replace(QUICK, waiting_bytes=500_000, deadline_s=0.5)
+    limits = replace(QUICK, waiting_bytes=waiting_bytes, deadline_s=0.5)
 
     with Fetcher(permits_of(site), limits) as fetcher:
         replies = fetcher.fetch(Request(token=str(number), url=site.url(f"/{number}")) for number in range(100))
@@ -213,7 +215,7 @@ def test_what_is_read_ahead_is_bounded(site: Website) -> None:
         ahead = len(site.asked) - site.paths["/api"]
         rest = [reply for reply in replies if reply.data]
 
-    assert ahead < 40  # what fits, and what was under way
+    assert ahead < 40  # what fits into a half, and what was under way
     assert len(rest) == 99
 
 
