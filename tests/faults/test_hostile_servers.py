@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
+import random
 import zlib
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from tests.support.fetching import fetch_elsewhere
-from tests.support.websites import HANG_UP, NOT_FOUND, PICTURE, Answer, Asked, Website, http, website
+from tests.support.websites import HANG_UP, NOT_FOUND, PICTURE, Answer, Asked, Website, fetch_all, http, permits_of, website
 
 DEADLINE_S, CAP = 4.0, 20 * 1024 * 1024
 MOST_GROWN = 64 * 1024 * 1024
@@ -172,3 +174,36 @@ def test_all_of_them_together_take_no_memory_along(told: dict[str, dict[str, obj
     grown = int(str(told["all"]["grown"]))
 
     assert 0 <= grown <= MOST_GROWN, f"{grown / 1024**2:.0f} MiB"
+
+
+def test_whatever_bytes_a_server_answers_each_url_gets_its_reply() -> None:
+    # Given good answers in which bytes were changed, taken out and doubled
+    dice = random.Random(20)
+    good = [
+        http(),
+        http(302, b"", Location="/x"),
+        CHUNKED + _chunk(PICTURE) + b"0\r\n\r\n",
+        http(Content_Encoding="gzip", body=gzip.compress(PICTURE)),
+    ]
+    answers = {f"/{number}": then(_spoiled(dice.choice(good), dice), HANG_UP) for number in range(400)}
+
+    with website(answers) as site:
+        replies = fetch_all([site.url(path) for path in answers], permits_of(site))
+
+    assert all(bool(reply.data) != bool(reply.reason) for reply in replies)
+    assert sum(bool(reply.reason) for reply in replies) > 100
+    assert all(site.paths[path] for path in answers)
+
+
+def _spoiled(data: bytes, dice: random.Random) -> bytes:
+    spoiled = bytearray(data)
+    for _ in range(dice.randint(1, 4)):
+        at = dice.randrange(min(len(spoiled), 120))
+        match dice.randrange(3):
+            case 0:
+                spoiled[at] = dice.randrange(256)
+            case 1:
+                del spoiled[at : at + dice.randint(1, 8)]
+            case _:
+                spoiled[at:at] = spoiled[at : at + dice.randint(1, 30)]
+    return bytes(spoiled)

@@ -6,9 +6,9 @@ import re
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
 
-from aiohttp import ClientError, ClientResponse
+from aiohttp import ClientResponse
 
-from jobs.scrape.web.failures import Failed, explain
+from jobs.scrape.web.failures import CLIENT_ERRORS, Failed, explain
 
 HEAD, STEP, SMALL = 16, 256 * 1024, 64 * 1024
 _PICTURE = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP|GIF8[79]a|BM|II[*+]\0|MM\0[*+]", re.DOTALL)
@@ -25,7 +25,7 @@ async def read(response: ClientResponse, most: int, grow: Grow, *, picture: bool
     """Return a whole body; `grow` is awaited for each piece that is kept. Raises Failed."""
     try:
         return await _read(response, most, grow, picture=picture)
-    except (ClientError, OSError) as error:
+    except CLIENT_ERRORS as error:
         raise explain(error) from error
 
 
@@ -39,7 +39,7 @@ async def beginning(response: ClientResponse, most: int) -> bytes:
                 data += part
                 if len(data) >= most:
                     break
-    except (ClientError, OSError) as error:
+    except CLIENT_ERRORS as error:
         raise explain(error) from error
     return bytes(data[:most])
 

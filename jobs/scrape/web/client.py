@@ -20,7 +20,7 @@ from yarl import URL
 
 from jobs.scrape.web import addresses, urls
 from jobs.scrape.web.exchange import FetchLimits
-from jobs.scrape.web.failures import NotPublic, explain, inside
+from jobs.scrape.web.failures import CLIENT_ERRORS, NotPublic, explain, inside
 from jobs.scrape.web.permits import Permits
 from jobs.scrape.web.wire import counted
 
@@ -72,7 +72,7 @@ class Client:
         """Ask for a checked URL and return the answer, whose body is not read yet. Raises Failed."""
         try:
             return await self._session.get(url, headers=headers, allow_redirects=False)
-        except (aiohttp.ClientError, OSError) as error:
+        except CLIENT_ERRORS as error:
             raise explain(error) from error
 
     def _judged(self, url: URL) -> URL:

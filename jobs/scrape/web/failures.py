@@ -8,6 +8,7 @@ import socket
 import ssl
 
 import aiohttp
+from aiohttp.http import HttpProcessingError
 
 from common.retry import retry_after_s
 from jobs.scrape.web.wire import TooMuch
@@ -41,6 +42,9 @@ def inside(address: str, *, silent: bool) -> Failed:
     return Failed(f"not a URL that may be fetched: it leads to {address}", silent=silent)
 
 
+# What aiohttp raises because of what a server sends.
+CLIENT_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
+BREAKS_RULES = "its answer breaks the rules of HTTP"
 HEALING = frozenset({408, 425, 429})
 
 _UNREACHABLE = {
@@ -68,12 +72,14 @@ def explain(error: BaseException) -> Failed:
             return _not_reached(error.os_error)
         case aiohttp.ConnectionTimeoutError():
             return Failed("its host could not be reached: no answer", heals=True, silent=True)
-        case aiohttp.ClientResponseError():
-            return Failed(f"its answer breaks the rules of HTTP ({_first_line(error.message)})")
+        case aiohttp.ClientResponseError() | HttpProcessingError():
+            return Failed(f"{BREAKS_RULES} ({_first_line(error.message)})")
         case aiohttp.InvalidURL():
             return Failed("not a URL that may be fetched: the client refuses it")
         case aiohttp.ClientError() | OSError():
             return Failed("the connection broke", heals=True, again=True)
+        case ValueError():
+            return Failed(BREAKS_RULES)
         case _:
             raise error
 

@@ -41,7 +41,7 @@ class Robots:
         if known is None or known.until < asyncio.get_running_loop().time():
             known = await self._ask(origin, url)
         if isinstance(known.verdict, Failed):
-            raise known.verdict
+            raise known.verdict.with_traceback(None)
         if why := known.verdict.refusal(url.raw_path_qs):
             raise Failed(why)
 

@@ -1,7 +1,7 @@
 """What one robots.txt says to us: RFC 9309, and the `Content-Usage` rules of draft-ietf-aipref-attach.
 
 Read by our own few lines: only the group that speaks to us is kept, so that hostile files cost no
-more than their length, and `Content-Usage` belongs to the same groups (docs/decisions/0017).
+more than their length, and `Content-Usage` belongs to the same groups (docs/decisions/0021).
 """
 
 from __future__ import annotations

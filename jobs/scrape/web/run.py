@@ -26,6 +26,7 @@ from jobs.scrape.web.outbox import Outbox
 from jobs.scrape.web.robots import Robots
 
 TOO_MUCH = frozenset({429, 503})
+TICK_S = 0.001  # timers may be early by less
 
 
 @dataclass(eq=False, slots=True)
@@ -63,7 +64,9 @@ class Run:
         self._limits = web.limits
         self._outbox = outbox
         self._loop = asyncio.get_running_loop()
-        self._ready: deque[Host[Job]] = deque()
+        # Hosts of which it is known that they answer, and those of which it is not: dead ones must not hold up the others.
+        self._alive: deque[Host[Job]] = deque()
+        self._unknown: deque[Host[Job]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
         self._busy = self._probing = self._left = 0
@@ -103,26 +106,35 @@ class Run:
 
     def _offer(self, host: Host[Job]) -> None:
         """Put a host into the ring if it has something to do and room for it."""
-        if host.pending and not host.listed and host.has_room() and host.paused_until <= self._loop.time():
+        if not host.listed and self._may_begin(host):
             host.listed = True
-            self._ready.append(host)
+            (self._alive if host.alive else self._unknown).append(host)
+
+    def _may_begin(self, host: Host[Job]) -> bool:
+        return bool(host.pending) and host.has_room() and host.paused_until - self._loop.time() < TICK_S
 
     def _dispatch(self) -> None:
-        while self._ready and not self._closed and self._outbox.waiting + self._held < self._limits.enough_bytes:
-            host = self._ready[0]
-            probes = not host.alive
-            if (self._probing >= self._limits.total_most) if probes else (self._busy >= int(self._web.total.size)):
-                return
-            self._ready.popleft()
-            host.listed = False
-            if failed := host.aside(self._loop.time()):
-                self._flush(host, failed)
-            elif host.pending and host.has_room() and host.paused_until <= self._loop.time():
-                self._begin(host.pending.popleft(), probes=probes)
-                self._offer(host)
+        """Begin what may be begun: on each ring at most as many as the total allows, and nothing while too much waits to be taken."""
+        while self._alive and self._busy < int(self._web.total.size) and self._has_room():
+            self._next_of(self._alive)
+        while self._unknown and self._probing < int(self._web.total.size) and self._has_room():
+            self._next_of(self._unknown)
 
-    def _begin(self, job: Job, *, probes: bool) -> None:
-        job.probes = probes
+    def _has_room(self) -> bool:
+        return not self._closed and self._outbox.waiting + self._held < self._limits.enough_bytes
+
+    def _next_of(self, ring: deque[Host[Job]]) -> None:
+        """Take the next host of a ring, begin one of its requests, and put it back at the end."""
+        host = ring.popleft()
+        host.listed = False
+        if failed := host.aside(self._loop.time()):
+            self._flush(host, failed)
+        elif self._may_begin(host):
+            self._begin(host.pending.popleft())
+            self._offer(host)
+
+    def _begin(self, job: Job) -> None:
+        job.probes = not job.host.alive
         self._count(job, 1)
         job.host.busy += 1
         task = self._loop.create_task(self._work(job))
@@ -157,6 +169,7 @@ class Run:
         def come_back() -> None:
             self._timers.discard(timer)
             if job:
+                job.host = host
                 host.pending.appendleft(job)
             self._offer(host)
             self._dispatch()
@@ -229,7 +242,7 @@ class Run:
         job.host = host
         host.busy += 1
         if failed := host.aside(self._loop.time()):
-            raise failed
+            raise failed.with_traceback(None)
         async with self._stopped(job):
             while host.busy > max(1, int(host.window.size)):
                 waiter = self._loop.create_future()

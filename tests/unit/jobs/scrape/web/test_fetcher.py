@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import time
 import warnings
@@ -184,14 +185,7 @@ def test_a_host_that_refuses_connections_is_tried_once_for_all_its_urls(site: We
 
 
 def test_a_host_that_stops_answering_is_set_aside(site: Website) -> None:
-    site.answers |= {f"/{number}": HANG_UP for number in range(10)}
-    site.answers["/robots.txt"] = http(404, b"")
-
-    async def nothing() -> AsyncIterator[bytes]:
-        await asyncio.sleep(60)
-        yield b""
-
-    site.answers |= {f"/{number}": lambda _: nothing() for number in range(100)}
+    site.answers |= {f"/{number}": lambda _: forever() for number in range(100)}
 
     replies = fetch_all([site.url(f"/{number}") for number in range(100)], permits_of(site), replace(QUICK, deadline_s=0.3))
 
@@ -287,3 +281,34 @@ def test_a_host_that_redirects_inside_is_not_taken_for_a_silent_one(site: Websit
 
     assert {reply.reason for reply in refused} == {"not a URL that may be fetched: it leads to 10.0.0.1, which is not public"}
     assert good.data
+
+
+def test_a_redirected_request_that_is_tried_again_starts_from_its_own_host(site: Website) -> None:
+    with website({"/x": lambda asked: http(503, b"") if asked.nth == 1 else http()}, "127.0.0.2") as other:
+        site.answers["/x"] = http(302, b"", Location=other.url("/x"))
+        with Fetcher(permits_of(site, other), QUICK) as fetcher:
+            (reply,) = fetcher.fetch([Request(token="", url=site.url("/x"))])
+            hosts = list(fetcher._web.hosts)
+
+    assert (reply.data, site.paths["/x"], other.paths["/x"]) == (PICTURE, 2, 2)
+    assert [host.busy for host in hosts] == [0, 0]
+
+
+def test_hosts_that_do_not_answer_hold_up_no_others(site: Website) -> None:
+    # Given many servers that take connections and say nothing, listed first
+    with contextlib.ExitStack() as running:
+        silent = [running.enter_context(website({"/robots.txt": lambda _: forever()}, f"127.0.1.{n}")) for n in range(1, 13)]
+        urls = [one.url("/1.jpg") for one in silent] + [site.url(f"/{number}.jpg") for number in range(50)]
+        limits = replace(QUICK, deadline_s=1.0, total_first=4, total_most=4)
+
+        with Fetcher(permits_of(site, *silent), limits) as fetcher:
+            order = [reply.status for reply in fetcher.fetch(Request(token=url, url=url) for url in [*urls[-1:], *urls[:-1]])]
+
+    # Then the others did not wait for them to be given up, four at a time
+    assert order[:50] == [200] * 50
+    assert order[50:] == [0] * 12
+
+
+async def forever() -> AsyncIterator[bytes]:
+    await asyncio.sleep(600)
+    yield b""
