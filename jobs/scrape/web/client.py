@@ -26,7 +26,7 @@ from jobs.scrape.web.wire import counted
 
 MAX_HEADER_BYTES, MAX_HEADERS = 8190, 128
 MOVED = frozenset({301, 302, 303, 307, 308})
-LOOKUPS, NAMES_KEPT_S, IDLE_KEPT_S = 32, 300, 5
+LOOKUPS, NAMES_KEPT_S, IDLE_KEPT_S = 128, 300, 5
 
 
 class Client:
