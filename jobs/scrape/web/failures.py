@@ -32,6 +32,10 @@ class Failed(Exception):
         self.status = status
         self.pause_s = pause_s
 
+    def retold(self, before: str = "") -> Failed:
+        """Return the same for another URL: its words, and that nothing new was learned of the host."""
+        return Failed(before + self.reason, heals=self.heals, status=self.status)
+
 
 class NotPublic(OSError):
     """An address that must not be dialled was about to be."""

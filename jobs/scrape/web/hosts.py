@@ -74,7 +74,7 @@ class Host(Generic[Job]):
         """Fail all that is asked of it for a while, for the reason of the last failure."""
         self._failures = 0
         self.alive = False
-        self._aside, self._aside_until = failed, now + seconds
+        self._aside, self._aside_until = failed.retold(), now + seconds
 
     def aside(self, now: float) -> Failed | None:
         """Return why it is left alone now, or None."""

@@ -41,7 +41,7 @@ class Robots:
         if known is None or known.until < asyncio.get_running_loop().time():
             known = await self._ask(origin, url)
         if isinstance(known.verdict, Failed):
-            raise known.verdict.with_traceback(None)
+            raise known.verdict.retold()
         if why := known.verdict.refusal(url.raw_path_qs):
             raise Failed(why)
 
@@ -107,5 +107,4 @@ class Robots:
 
 def _in_words(failed: Failed) -> Failed:
     """Return what a failure to read robots.txt means for each URL of the origin."""
-    reason = failed.reason if failed.silent else f"its robots.txt could not be read: {failed.reason}"
-    return Failed(reason, heals=failed.heals, status=failed.status)
+    return failed.retold("" if failed.silent else "its robots.txt could not be read: ")

@@ -31,7 +31,10 @@ TICK_S = 0.001  # timers may be early by less
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A request on its way. `host` is where it has its place, `clock` what ends it, `left_s` of its deadline is for more attempts."""
+    """A request on its way.
+
+    `host` is where it has its place, `heard` whether that answered; `clock` is what ends it, `left_s` of its deadline is for more attempts.
+    """
 
     request: Request
     url: URL
@@ -42,6 +45,7 @@ class Job:
     status: int = 0
     held: int = 0
     probes: bool = False
+    heard: bool = False
     clock: asyncio.Timeout = field(init=False)
 
 
@@ -197,7 +201,7 @@ class Run:
             self._dispatch()
 
     async def _within_deadline(self, job: Job) -> bytes:
-        job.status, job.at = 0, job.url
+        job.status, job.at, job.heard = 0, job.url, False
         try:
             async with asyncio.timeout(job.left_s) as job.clock:
                 return await self._hops(job)
@@ -212,7 +216,7 @@ class Run:
             await self._web.robots.check(job.at)
             response = await self._web.client.get(job.at)
             try:
-                job.host.alive = True
+                job.heard = job.host.alive = True
                 job.status = response.status
                 if response.status in MOVED and (location := response.headers.get("Location")):
                     onward = self._web.client.follow(job.at, location)
@@ -239,10 +243,10 @@ class Run:
             return
         job.host.answered()
         self._leave(job.host)
-        job.host = host
+        job.host, job.heard = host, False
         host.busy += 1
         if failed := host.aside(self._loop.time()):
-            raise failed.with_traceback(None)
+            raise failed.retold()
         async with self._stopped(job):
             while host.busy > max(1, int(host.window.size)):
                 waiter = self._loop.create_future()
@@ -274,7 +278,7 @@ class Run:
                 self._web.total.cut(started, now)
             host.was_silent(failed, now)
         else:
-            if job.status:
+            if job.heard:
                 host.answered()
             if failed.status in TOO_MUCH:
                 host.window.cut(started, now)

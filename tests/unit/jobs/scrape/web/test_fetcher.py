@@ -312,3 +312,15 @@ def test_hosts_that_do_not_answer_hold_up_no_others(site: Website) -> None:
 async def forever() -> AsyncIterator[bytes]:
     await asyncio.sleep(600)
     yield b""
+
+
+def test_redirects_to_a_host_that_is_set_aside_end_with_its_reason(site: Website) -> None:
+    with website({"/robots.txt": http(404, b"")}, "127.0.0.2") as gone:
+        to = gone.url("/x")
+    site.answers |= {f"/to/{number}": http(302, b"", Location=to) for number in range(30)}
+    permits = replace(permits_of(site), ports=frozenset({site.port, gone.port}))
+
+    replies = fetch_all([*(site.url(f"/to/{number}") for number in range(30)), site.url("/1.jpg")], permits)
+
+    assert {reply.reason for reply in replies[:-1]} == {"its host could not be reached: it refuses connections"}
+    assert replies[-1].data

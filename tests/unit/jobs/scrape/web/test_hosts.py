@@ -75,8 +75,9 @@ def test_a_host_that_is_silent_too_often_in_a_row_is_set_aside_for_a_while() -> 
 
     host.was_silent(GONE, 5)
 
-    assert host.aside(5) is GONE
-    assert host.aside(104.9) is GONE
+    assert (told := host.aside(5))
+    assert (told.reason, told.heals) == ("gone", True)
+    assert host.aside(104.9)
     assert host.aside(105) is None
     assert not host.alive  # one request finds out again
 
