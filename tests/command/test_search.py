@@ -12,11 +12,12 @@ from common.parameters import Values
 from common.store import open_store
 from jobs.controller import runs
 from jobs.scrape.sources import fabrics
-from tests.support import command, providers
+from tests.support import command, providers, whole
 from tests.support.providers import Answer, Replay, throttled
 
 LABELS = ("dotted", "leopard", "striped")
 PHRASES = 21
+QUICK = command.sets(whole.SMALL)
 
 
 def picture(path: str) -> bytes | None:
@@ -75,17 +76,17 @@ def test_a_quota_that_ends_leaves_a_warning_and_a_refresh_goes_on(tmp_path: Path
     ended, replay = True, Replay(held=lambda _: 12, before=before)
     small = ("mine", "--source", "openverse", "--set", "scrape.queries={dotted: [shirt dotted, vest dotted], striped: [shirt striped]}")
     with providers.serve(replay, picture) as base:
-        document = submit(tmp_path, base, *small)
+        document = submit(tmp_path, base, *small, *QUICK)
         (warning,) = [one for one in document["warnings"] if "quota" in one]
         assert warning.startswith("Openverse's quota is used up; 1 of 3 phrases were not asked to the end. Go on after 20")
         assert len(rows(tmp_path, document)) == 24
         ended = False
-        document = submit(tmp_path, base, *small, "--refresh")
+        document = submit(tmp_path, base, *small, *QUICK, "--refresh")
         assert (len(rows(tmp_path, document)), [one for one in document["warnings"] if "quota" in one]) == (36, [])
 
 
 def test_a_key_is_nowhere_in_the_store_nor_in_what_is_said(tmp_path: Path) -> None:
-    words = ("submit", "mine", "--source", "brave", "--set", "scrape.queries={dotted: shirt dotted, striped: shirt striped}")
+    words = ("submit", "mine", "--source", "brave", "--set", "scrape.queries={dotted: shirt dotted, striped: shirt striped}", *QUICK)
     wrong = "BSA-another-key-that-is-a-secret"
     with providers.serve(Replay(held=lambda _: 12), picture) as base:
         refused = command.run(tmp_path, *words, timeout_s=200, more={**site(base), "DARKROOM_BRAVE_KEY": wrong})
