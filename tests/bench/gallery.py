@@ -14,7 +14,7 @@ import sys
 from tests.bench.photographs import photograph
 
 HOSTS, LATENCY_S = 64, 0.02
-SIZES = ((800, 600, 79), (1024, 768, 66))  # width, height, quality: some 64 KB
+SIZES = ((800, 600, 70), (1024, 768, 51))  # width, height, quality: some 64 KB
 _PATH = re.compile(rb"GET /(\d+)\.jpg HTTP/1\.1\r\n")
 _MISSING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 

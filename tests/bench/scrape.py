@@ -36,7 +36,7 @@ from tests.bench.rows import Bench, Row, cores, emit, machine, more, say
 from tests.cluster.certificates import Authority
 from tests.support.rooms import commit, defaults, run_step
 
-HTTPS_URLS, RESIZED_URLS, BARE_URLS, ROUNDS = 2048, 4096, 8192, 2
+HTTPS_URLS, RESIZED_URLS, BARE_URLS, ROUNDS = 2048, 4096, 8192, 3
 SIDE, PROCESSES, THREADS = 256, 2, 32
 OURS, PEER, BARE = "scrape", f"img2dataset 1.47, {PROCESSES} x {THREADS} threads", "bare aiohttp loop"
 MOST_S = 900
