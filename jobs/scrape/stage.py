@@ -32,7 +32,7 @@ LISTING, LIST, CHUNK, ASKED = "listing.json", "list.json", "chunk.json", "asked.
 def list_source(work: Work) -> None:
     """List the source; content: all items, and one unit for each range of items that are to be fetched now."""
     asked, rows = _asked(work), _previous(work)[0]
-    kind, listing = _observe(work, asked)
+    kind, listing = _observe(work, asked, looks_first=not rows)
     items = _with_those_before(listing.items, rows) if kind.sampled else listing.items
     known = {row.token: row for row in rows}
     wanted = list({item.token: item for item in items if _is_wanted(known.get(item.token), asked)}.values())
@@ -95,7 +95,7 @@ def _asked(work: Work) -> Asked:
     return read_json(work.inputs["asked"].read(ASKED), Asked, ASKED) if "asked" in work.inputs else Asked(time="")
 
 
-def _observe(work: Work, asked: Asked) -> tuple[Kind, Listing]:
+def _observe(work: Work, asked: Asked, *, looks_first: bool) -> tuple[Kind, Listing]:
     """Return what the source offers: as it was listed when the run was submitted, or as it is now."""
     if "listing" in work.inputs:
         offer = read_json(work.inputs["listing"].read(LISTING), Offer, LISTING)
@@ -103,7 +103,7 @@ def _observe(work: Work, asked: Asked) -> tuple[Kind, Listing]:
     kind = kind_of(work.parameters.text("source"))
     if kind.listed:
         raise BadInput(f"The run has no listing of its source, {work.parameters.text('source')}. Submit again.")
-    if kind.sampled and (asked.failed or asked.known) and not asked.listing:
+    if kind.sampled and (asked.failed or asked.known) and not asked.listing and not looks_first:
         return kind, Listing([])  # the pictures of before are asked for again, not what others there are
     return kind, kind.open(Reach(work.parameters.text("source"), values=work.parameters)).look(work.progress)
 

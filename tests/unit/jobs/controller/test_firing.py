@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from common import records
 from common.errors import BadInput, DarkroomError, ExitCode, NewerSchema, StoreUnavailable
-from common.records import Driver, State
+from common.records import Asked, Driver, State
 from common.store import Object, Store
 from common.store.faults import Call, FaultyStore, When
 from common.store.memory import MemoryStore
@@ -26,11 +27,11 @@ PLANNED = "2026-11-24T04:00:00+01:00"
 SETTINGS = ("scrape.counts={dotted: 6, striped: 6}", *whole.SMALL)
 
 
-def scheduled(store: Store) -> Namespace:
+def scheduled(store: Store, source: str = "rendered", sets: Sequence[str] = SETTINGS) -> Namespace:
     """Return a namespace in which `mine` is scheduled and has fired once."""
     namespace = Namespace()
     timing = schedule.read_timing("0 4 * * *", "Europe/Madrid", "6h", "1h")
-    schedule.put(namespace, remote.read_site(namespace), store, "mine", "rendered", SETTINGS, 1, timing)
+    schedule.put(namespace, remote.read_site(namespace), store, "mine", source, sets, 1, timing)
     fire(namespace)
     return namespace
 
@@ -121,6 +122,15 @@ def test_a_firing_makes_its_run_from_the_frozen_settings(memory: MemoryStore) ->
     assert known.state.driver == Driver(host=JOB, pid=0, started="")
     assert (runs_of(memory), words(memory)) == ([one.run], [(one.run, "")])
     assert one.api.read_job(JOB)["metadata"]["labels"][RUN] == one.run
+
+
+def test_a_firing_asks_the_web_again_and_each_of_its_pods_the_same(memory: MemoryStore) -> None:
+    namespace = scheduled(memory, "openverse", ("scrape.queries={dotted: [dotted shirt], striped: [striped shirt]}",))
+    assert occasion(namespace, memory).begin()
+    run = runs.read(memory, occasion(namespace, memory).run).run
+    assert run.asked == Asked(time="2026-11-24T03:00:00+00:00", listing=True)
+    assert run.frozen["asked"] is not None
+    assert "asked" not in runs.read(memory, made_by_submit(memory, "host")).run.frozen
 
 
 def test_a_firing_yields_to_a_run_that_a_living_job_drives_and_says_so(
