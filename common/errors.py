@@ -17,6 +17,7 @@ DarkroomError
 │   │   ├── AccessDenied
 │   │   ├── BucketMissing
 │   │   └── StoreFull
+│   ├── Overtaken             another run made meanwhile what this one was to make
 │   ├── Nondeterministic      a repair gave other content than the artifact it replaces
 │   └── UnsafeStore           the store let two writers win
 ├── Stopped (30)
@@ -126,6 +127,10 @@ class BucketMissing(StoreRefused):
 
 class StoreFull(StoreRefused):
     """There is no room left."""
+
+
+class Overtaken(Permanent):
+    """Another run made meanwhile what this one was to make."""
 
 
 class Nondeterministic(Permanent):

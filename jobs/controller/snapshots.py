@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from common import records
-from common.errors import AlreadyExists, BadInput, PreconditionFailed, Superseded
+from common.errors import AlreadyExists, BadInput, Overtaken, PreconditionFailed
 from common.records import Ref, Run, Snapshot
 from common.store import IfMatch, Store
 from jobs.controller import runs
@@ -64,7 +64,7 @@ def number(store: Store, run: Run, made: Ref, count: int, writer: str) -> None:
     """Write down that `made` is snapshot `count`, unless it is known as such.
 
     Raises:
-        Superseded: another run has made another snapshot of that number meanwhile.
+        Overtaken: another run has made another snapshot of that number meanwhile.
     """
     snapshot = _of(run, made, count, writer)
     place = f"{folder(run.dataset)}{count:06d}.json"
@@ -73,4 +73,4 @@ def number(store: Store, run: Run, made: Ref, count: int, writer: str) -> None:
     except AlreadyExists:
         held = records.decode(store.get(place).data, Snapshot, f"{store.url}/{place}")
         if held.artifact.digest != made.digest:
-            raise Superseded(f"Run {held.run} has made snapshot {count} of {run.dataset} meanwhile. Submit again to build on it.") from None
+            raise Overtaken(f"Run {held.run} has made snapshot {count} of {run.dataset} meanwhile. Submit again to build on it.") from None

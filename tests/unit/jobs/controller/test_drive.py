@@ -291,6 +291,17 @@ def test_a_driver_whose_run_was_taken_over_stops(memory: MemoryStore, folder: Pa
     assert taken
 
 
+def test_a_run_that_another_was_faster_than_ends_and_says_so(memory: MemoryStore, folder: Path) -> None:
+    """Both have seen no snapshot and make the first; a driver that only stopped would be started again for ever."""
+    later = whole.request(memory, folder)
+    make_folder(folder, {"bars": 1, "rows": 1}, start=100)
+    first = whole.submit(memory, folder)
+    known = whole.drive(memory, later)
+    assert known.condition == runs.FAILED
+    assert known.state is not None
+    assert known.state.reason == f"Run {first.run.run} has made snapshot 1 of mine meanwhile. Submit again to build on it."
+
+
 def test_a_driver_that_was_given_up_for_lost_does_nothing_more(memory: MemoryStore, folder: Path) -> None:
     """Its node came back: another drives the run, and may have come anywhere."""
     run = whole.request(memory, folder)

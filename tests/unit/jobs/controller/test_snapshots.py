@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import Superseded
+from common.errors import Overtaken
 from common.records import Ref
 from common.store.memory import MemoryStore
 from jobs.controller import snapshots
@@ -35,5 +35,5 @@ def test_the_same_snapshot_made_twice_is_one(memory: MemoryStore, folder: Path) 
 def test_another_snapshot_under_the_same_number_says_who_was_first(memory: MemoryStore, folder: Path) -> None:
     run = whole.request(memory, folder)
     snapshots.number(memory, run, MADE, 1, "a")
-    with pytest.raises(Superseded, match=f"Run {run.run} has made snapshot 1"):
+    with pytest.raises(Overtaken, match=f"Run {run.run} has made snapshot 1"):
         snapshots.number(memory, run, Ref(step="scrape/snapshot", key="k", digest="other"), 1, "b")
