@@ -200,7 +200,7 @@ def _counts(parameter: Parameter, value: Any) -> dict[str, int]:
 
 
 def _phrases(_: Parameter, value: Any) -> dict[str, list[str]]:
-    if not isinstance(value, dict) or not value or len(value) > MAX_CLASSES:
+    if not isinstance(value, dict) or len(value) > MAX_CLASSES:
         raise ValueError("expected classes with phrases, such as {dotted: [dotted shirt, dotted blouse], striped: [striped shirt]}.")
     return {_label(name): _class_phrases(str(name), found) for name, found in sorted(value.items(), key=lambda item: str(item[0]))}
 

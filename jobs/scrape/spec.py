@@ -2,6 +2,7 @@
 
 from common.parameters import Parameter, Values
 from common.stage import Input, Resources, Stage, Step
+from jobs.scrape.providers.base import LICENCES
 from jobs.scrape.sources import kind_of
 
 PARAMETERS = (
@@ -43,7 +44,7 @@ PARAMETERS = (
         "choice",
         "any",
         "Which licences a search may find: any, or only those that permit commercial use, or modification.",
-        choices=("any", "commercial", "modification"),
+        choices=LICENCES,
     ),
     Parameter(
         "scrape.shardPictures",

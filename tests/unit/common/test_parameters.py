@@ -68,6 +68,7 @@ def test_all_errors_come_at_once_each_with_its_place() -> None:
         ("source", 7, "7"),
         ("scrape.counts", {"b": 2, "a": 1}, {"a": 1, "b": 2}),
         ("scrape.queries", {"b": ["x", " y  z ", "x"], "a": "one phrase"}, {"a": ["one phrase"], "b": ["x", "y z"]}),
+        ("scrape.queries", {}, {}),
         ("scrape.queries", {501: [501, "lunares pequeños"]}, {"501": ["501", "lunares pequeños"]}),
     ],
 )
@@ -95,7 +96,6 @@ def test_values_are_read_in_the_parameter_s_type(name: str, value: Any, expected
         ("scrape.counts", {}),
         ("scrape.counts", {"a": 0}),
         ("scrape.counts", [1]),
-        ("scrape.queries", {}),
         ("scrape.queries", ["dotted shirt"]),
         ("scrape.queries", {"a": []}),
         ("scrape.queries", {"a": [" "]}),
