@@ -31,6 +31,7 @@ from common.errors import BadInput, Retryable
 SECONDS, MEMORY_BYTES = 5.0, 400 * 1024 * 1024
 START_S = 60.0  # a busy machine's start is no picture's fault
 READY = b"!"
+_KNOWN = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR")  # of the environment: no key is within a decoder's reach
 _QUESTION, _ANSWER = struct.Struct(">QI"), struct.Struct(">IQ")
 _MOST_WORDS, _MOST_BYTES = 64 * 1024, images.Limits().max_bytes
 _PIPE_BYTES = 1024 * 1024  # a whole picture in one go: the child need not wake up for each 64 KiB of it
@@ -141,7 +142,8 @@ class _Child:
     """A process that decodes, and the two pipes to it, neither of which may block us for longer than a picture's time."""
 
     def __init__(self, memory_bytes: int) -> None:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        known = {name: os.environ[name] for name in _KNOWN if name in os.environ}
+        environment = {**known, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "common.sandbox", str(memory_bytes)],
             env=environment,

@@ -65,6 +65,17 @@ def test_the_time_that_a_child_needs_to_begin_is_no_picture_s(tmp_path: Path, mo
         assert sandbox.check(GOOD).width == 32
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="a process's environment is only seen on Linux")
+def test_no_key_is_within_a_decoder_s_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_BRAVE_KEY", "a secret")
+    with Sandbox() as sandbox:
+        sandbox.check(GOOD)
+        assert sandbox._child is not None
+        seen = Path(f"/proc/{sandbox._child.process.pid}/environ").read_bytes()
+    assert b"PYTHONPATH=" in seen
+    assert b"secret" not in seen.lower()
+
+
 def test_a_child_that_does_not_even_read_is_given_up() -> None:
     with Sandbox(seconds=0.5) as sandbox:
         sandbox.check(GOOD)
