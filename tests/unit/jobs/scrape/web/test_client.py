@@ -150,6 +150,17 @@ def test_the_socket_itself_refuses_what_got_past_the_resolver(names: Callable[[A
     assert (reply.reason, reply.heals) == ("not a URL that may be fetched: it leads to 10.0.0.1, which is not public", False)
 
 
+@pytest.mark.parametrize("host", ["10.0.0.1", "[::1]", "[::ffff:127.0.0.1]"])
+def test_an_address_in_a_url_is_judged_before_anything_is_asked_of_it(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client.Client, "_socket", lambda _, address: socket.socket(*address[:3]))
+
+    with watched(lambda _: False) as dialled:
+        (reply,) = fetch_all([f"http://{host}/a.jpg"], Permits())
+
+    assert dialled == []
+    assert "which is not public" in reply.reason
+
+
 def test_a_thousand_ordinary_urls_are_all_dialled(names: Callable[[Answers], None]) -> None:
     # Given names that have public addresses, each its own
     given: dict[str, str] = {}

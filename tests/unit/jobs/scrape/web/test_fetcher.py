@@ -13,6 +13,8 @@ import pytest
 
 from common.errors import BadInput, Retryable
 from jobs.scrape.web import Fetcher, FetchLimits, Permits, Request
+from jobs.scrape.web.hosts import Host
+from jobs.scrape.web.run import Job
 from tests.support.websites import HANG_UP, PICTURE, QUICK, Asked, Website, fetch_all, http, permits_of, website
 
 ALL_OK = {f"/{number}.jpg": http() for number in range(200)}
@@ -285,13 +287,22 @@ def test_a_host_that_redirects_inside_is_not_taken_for_a_silent_one(site: Websit
 
 def test_a_redirected_request_that_is_tried_again_starts_from_its_own_host(site: Website) -> None:
     with website({"/x": lambda asked: http(503, b"") if asked.nth == 1 else http()}, "127.0.0.2") as other:
-        site.answers["/x"] = http(302, b"", Location=other.url("/x"))
-        with Fetcher(permits_of(site, other), QUICK) as fetcher:
-            (reply,) = fetcher.fetch([Request(token="", url=site.url("/x"))])
-            hosts = list(fetcher._web.hosts)
+        places: list[tuple[int, int]] = []
 
-    assert (reply.data, site.paths["/x"], other.paths["/x"]) == (PICTURE, 2, 2)
-    assert [host.busy for host in hosts] == [0, 0]
+        def redirect(_: Asked) -> bytes:
+            places.append((host_of(site).busy, host_of(other).busy))
+            return http(302, b"", Location=other.url("/x"))
+
+        site.answers["/x"] = redirect
+        with Fetcher(permits_of(site, other), QUICK) as fetcher:
+
+            def host_of(where: Website) -> Host[Job]:
+                return fetcher._web.hosts.of(where.host, where.port)
+
+            (reply,) = fetcher.fetch([Request(token="", url=site.url("/x"))])
+
+    assert (reply.data, other.paths["/x"]) == (PICTURE, 2)
+    assert places == [(1, 0), (1, 0)]
 
 
 def test_hosts_that_do_not_answer_hold_up_no_others(site: Website) -> None:
