@@ -335,3 +335,16 @@ def test_redirects_to_a_host_that_is_set_aside_end_with_its_reason(site: Website
 
     assert {reply.reason for reply in replies[:-1]} == {"its host could not be reached: it refuses connections"}
     assert replies[-1].data
+
+
+def test_less_is_asked_at_once_when_servers_that_answered_no_longer_do(site: Website) -> None:
+    site.answers |= {f"/silent/{number}": lambda _: forever() for number in range(8)}
+    urls = [site.url(f"/{number}.jpg") for number in range(20)] + [site.url(f"/silent/{number}") for number in range(8)]
+    limits = replace(QUICK, deadline_s=0.5, total_first=64)
+
+    with Fetcher(permits_of(site), limits) as fetcher:
+        reasons = [reply.reason for reply in fetcher.fetch(Request(token=url, url=url) for url in urls)]
+        total = fetcher._web.total.size
+
+    assert reasons.count("") == 20
+    assert total < 64
