@@ -222,7 +222,7 @@ def test_a_certificate_is_believed_only_if_somebody_vouches_for_it(tmp_path: Pat
 
 def test_a_server_without_tls_behind_https_is_no_server() -> None:
     with website({}) as plain:
-        (reply,) = fetch_all([plain.url().replace("http:", "https:")], permits_of(plain), ONCE)
+        (reply,) = fetch_all([plain.url().replace("http:", "https:")], permits_of(plain), replace(ONCE, deadline_s=30))
 
     assert (reply.reason, reply.heals) == ("its host could not be reached: no answer", True)
 
