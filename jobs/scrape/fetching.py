@@ -23,7 +23,7 @@ from jobs.scrape.sources import Got, Offer
 
 OUTCOMES = "outcomes.json"
 MOST_BYTES = 64 * 1024 * 1024  # of pictures that wait for their shard to be full
-AHEAD = 4  # pictures that wait for each thread that checks them
+AHEAD_BYTES = 16 * 1024 * 1024  # of pictures that wait to be checked: enough to go on with while a shard is written
 
 
 class Chunk(Offer, frozen=True, kw_only=True):
@@ -52,14 +52,18 @@ def check_all(found: Iterable[Got], check: Callable[[bytes], Verdict], threads: 
         except BadInput as error:
             return Checked(got, None, str(error))
 
-    waiting: deque[Future[Checked]] = deque()
+    waiting: deque[tuple[int, Future[Checked]]] = deque()
+    held = 0
     with ThreadPoolExecutor(threads) as pool:
         for got in found:
-            waiting.append(pool.submit(one, got))
-            while waiting and (len(waiting) >= AHEAD * threads or waiting[0].done()):
-                yield waiting.popleft().result()
+            held += len(got.data)
+            waiting.append((len(got.data), pool.submit(one, got)))
+            while waiting and (held > AHEAD_BYTES or waiting[0][1].done()):
+                size, done = waiting.popleft()
+                held -= size
+                yield done.result()
         while waiting:
-            yield waiting.popleft().result()
+            yield waiting.popleft()[1].result()
 
 
 class Basket:

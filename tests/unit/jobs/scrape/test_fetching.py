@@ -111,13 +111,14 @@ def test_large_pictures_do_not_wait_for_a_whole_shard(memory: MemoryStore, monke
     assert len(Draft(memory, RECIPE).kept()) >= 2
 
 
-def test_few_pictures_wait_in_memory_for_those_that_check_them() -> None:
+def test_few_pictures_wait_in_memory_for_those_that_check_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "AHEAD_BYTES", 300)
     taken, release = [], threading.Event()
 
     def source() -> Iterator[Got]:
         for number in range(100):
             taken.append(number)
-            yield got(number, b"x")
+            yield got(number, b"x" * 100)
 
     def check(data: bytes) -> Verdict:
         release.wait(10)
@@ -126,7 +127,7 @@ def test_few_pictures_wait_in_memory_for_those_that_check_them() -> None:
     found = check_all(source(), check, 2)
     threading.Timer(0.2, release.set).start()
     next(found)
-    assert len(taken) <= 2 * fetching.AHEAD + 1
+    assert len(taken) <= 4
     assert sum(1 for _ in found) == 99
 
 
