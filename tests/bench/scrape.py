@@ -1,11 +1,11 @@
 """bench-scrape: URLs to checked, hashed pictures in shards, against img2dataset 1.47 and against a bare loop on aiohttp.
 
 All ask the same server on this machine for the same URLs: 64 addresses, 20 ms an answer, JPEGs of some 64 KB, no two alike.
-It works on the same cores, and costs each the same. Ours is the harness's process for `scrape/fetch` as a Job starts it, from
-its first instruction to its last: robots.txt of each host, every address checked, every picture decoded in a child, shards
-and index in a folder store. img2dataset runs with two processes of 32 threads (the better one of 32 and 64), writes tars and
-sha256 as well, and its start and its imports are not in its time. The bare loop reads with 64 at once, and decodes and hashes in as many
-threads as there are cores; it keeps nothing. All take turns; the best round of each counts.
+It works on the same cores, and costs each the same. Ours are the harness's processes for `scrape/fetch`, one for each core, from
+their first instruction to their last: robots.txt of each host, every address checked, every picture decoded in a child, shards
+and index in a folder store. img2dataset runs with two processes of 32 threads and writes tars and sha256 as well; its
+start and its imports are not in its time. The bare loop reads with 64 at once, and decodes and hashes in as many threads as
+there are cores; it keeps nothing. All take turns; the best round of each counts.
 """
 
 from __future__ import annotations
