@@ -23,7 +23,7 @@ from jobs.scrape.sources import Got, Offer
 
 OUTCOMES = "outcomes.json"
 MOST_BYTES = 64 * 1024 * 1024  # of pictures that wait for their shard to be full
-AHEAD_BYTES = 16 * 1024 * 1024  # of pictures that wait to be checked: enough to go on with while a shard is written
+AHEAD_BYTES = 8 * 1024 * 1024  # of pictures that wait to be checked: enough to go on with while a shard is written
 
 
 class Chunk(Offer, frozen=True, kw_only=True):

@@ -192,7 +192,8 @@ class Run:
         else:
             job.host.answered()
             job.host.window.grow()
-            self._web.total.grow()
+            if not self._outbox.waiting:  # else it is not for want of connections that anybody waits
+                self._web.total.grow()
             self._reply(job, data)
         finally:
             self._let_go(job)
