@@ -24,13 +24,16 @@ def look(cluster: Cluster) -> str:
 
 
 def machine() -> dict[str, set[str]]:
-    """Return all mounts, links, rules and cgroups there are, whoever made them, to compare before with after."""
+    """Return all mounts, links and rules there are, whoever made them, to compare before with after.
+
+    Of cgroups those of nodes and pods: others come and go with whatever else a machine does.
+    """
     return {
         "mounts": {" ".join(line.split()[:3]) for line in Path("/proc/self/mounts").read_text().splitlines()},
         "links": {path.name for path in Path("/sys/class/net").iterdir()},
         "namespaces": {path.name for path in Path("/run/netns").glob("*")},
         "rules": {f"{table} {rule}" for table, rule in rules()},
-        "cgroups": {str(path) for path in CGROUPS.glob("**") if path.is_dir()},
+        "cgroups": {str(path) for kind in ("darkroom-node*", "kubepods*") for path in CGROUPS.glob(f"**/{kind}") if path.is_dir()},
     }
 
 
