@@ -192,7 +192,7 @@ class Run:
         else:
             job.host.answered()
             job.host.window.grow()
-            if not self._outbox.waiting:  # else it is not for want of connections that anybody waits
+            if not self._outbox.waiting:  # else nobody waits for want of connections
                 self._web.total.grow()
             self._reply(job, data)
         finally:

@@ -215,6 +215,22 @@ def test_what_is_read_ahead_is_bounded(site: Website, waiting_bytes: int) -> Non
     assert len(rest) == 99
 
 
+def test_more_is_asked_at_once_only_where_nothing_waits_to_be_taken(site: Website) -> None:
+    limits = replace(QUICK, total_first=16, waiting_bytes=2 * 201 * len(PICTURE))
+    requests = [Request(token=path, url=site.url(path)) for path in ALL_OK]
+    with Fetcher(permits_of(site), limits) as fetcher:
+        replies = fetcher.fetch(requests)
+        next(replies)
+        while sum(site.paths[path] for path in ALL_OK) < 200:
+            fetcher.ask(site.url("/robots.txt"), {})
+        assert fetcher._web.total.size <= 16 + 4
+        assert len(list(replies)) == 199
+    with Fetcher(permits_of(site), limits) as fetcher:
+        for request in requests[:80]:
+            assert len(list(fetcher.fetch([request]))) == 1
+        assert fetcher._web.total.size >= 16 + 79
+
+
 def test_ending_early_ends_all_that_is_under_way(site: Website) -> None:
     urls = [site.url(f"/{number}.jpg") for number in range(200)]
     with warnings.catch_warnings():
