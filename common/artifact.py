@@ -132,6 +132,10 @@ class Parts:
     def names(self) -> tuple[str, ...]:
         return tuple(self._parts)
 
+    def stands(self) -> bool:
+        """Are all parts in the store, with their sizes?"""
+        return all(stands(self.store, part) for part in self._parts.values())
+
     def read(self, name: str) -> bytes:
         """Read and check a part."""
         return read_part(self.store, self.part(name))
@@ -217,7 +221,7 @@ class Draft:
     def kept(self) -> list[UnitReader]:
         """Return what was kept of this artifact and stands whole, in a stable order."""
         found = ask_all(self._read_piece, [one.key for one in self._store.list(self._pieces)])
-        return [UnitReader(self._store, one) for one in found if one is not None and all(stands(self._store, part) for part in one.content)]
+        return [piece for one in found if one is not None and (piece := UnitReader(self._store, one)).stands()]
 
     @property
     def _pieces(self) -> str:

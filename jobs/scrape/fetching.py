@@ -15,7 +15,7 @@ import msgspec
 
 from common import images, shards
 from common.artifact import Draft, Parts
-from common.errors import BadInput
+from common.errors import BadInput, Retryable
 from common.records import canonical, read_json
 from common.sandbox import Verdict
 from jobs.scrape.rows import Fetched
@@ -78,7 +78,9 @@ class Basket:
         self._size = 0
         self.outcomes: dict[str, Fetched] = {}
         for piece in self._pieces:
-            self.outcomes |= {one.token: one for one in read_json(piece.read(OUTCOMES), list[Fetched], OUTCOMES)}
+            for one in read_json(piece.read(OUTCOMES), list[Fetched], OUTCOMES):
+                if one.token not in self.outcomes or one.id:  # of two attempts at once one may have failed
+                    self.outcomes[one.token] = one
         self._packed = {one.id for one in self.outcomes.values()}
 
     def add(self, one: Checked, held: str) -> None:
@@ -107,11 +109,16 @@ class Basket:
             self._keep()
 
     def write(self) -> int:
-        """Write all that was fetched as content: shards, and an outcome for each token. Returns the number of pictures."""
+        """Write all that was fetched as content: shards, and an outcome for each token. Returns the number of pictures.
+
+        Raises Retryable where a piece is gone meanwhile: an artifact of which parts lack could not be made again alike.
+        """
         if not self._pieces:
             self._write_shard(0, shards.pack(self._pictures.values()))
         elif self._fresh:
             self._keep()
+        if not all(piece.stands() for piece in self._pieces):
+            raise Retryable("Pieces of what was fetched are gone from the store, perhaps by a collection. They are fetched again.")
         for number, piece in enumerate(sorted(self._pieces, key=lambda one: one.name)):
             for name in (shards.TAR, shards.INDEX):
                 self._out.take(shard_part(number, name), piece.part(name))

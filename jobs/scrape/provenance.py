@@ -135,7 +135,7 @@ def _by(one: Provenance) -> str:
 def _link(words: str, target: str) -> str:
     if not target.startswith(("http://", "https://")):  # a link that would run something is words
         return _escape(words)
-    return f'<a rel="noreferrer nofollow" href="{_escape(target)}">{_escape(words)}</a>'
+    return f'<a rel="noreferrer nofollow" href="{html.escape(target)}">{_escape(words)}</a>'
 
 
 def _escape(text: str) -> str:

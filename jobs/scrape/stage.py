@@ -32,8 +32,9 @@ LISTING, LIST, CHUNK, ASKED = "listing.json", "list.json", "chunk.json", "asked.
 def list_source(work: Work) -> None:
     """List the source; content: all items, and one unit for each range of items that are to be fetched now."""
     asked, rows = _asked(work), _previous(work)[0]
-    kind, listing = _observe(work, asked, looks_first=not rows)
-    items = _with_those_before(listing.items, rows) if kind.sampled else listing.items
+    found_before = _found_before(work, rows)
+    kind, listing = _observe(work, asked, looks_first=not found_before)
+    items = _with_those_before(listing.items, found_before) if kind.sampled else listing.items
     known = {row.token: row for row in rows}
     wanted = list({item.token: item for item in items if _is_wanted(known.get(item.token), asked)}.values())
     if kind.web:
@@ -45,7 +46,8 @@ def list_source(work: Work) -> None:
         chunk = Chunk(source=kind.name, items=some, held={item.token: known[item.token].id for item in some if item.token in known})
         work.out.write_unit(f"chunk-{number:05d}", {CHUNK: canonical(chunk)})
     new = sum(1 for item in wanted if item.token not in known)
-    work.out.info |= {"listed": len(items), "new": new, "items": len(items), "source": kind.words, "notes": list(listing.notes)}
+    work.out.info |= {"listed": len(items), "new": new, "items": len(items), "notes": list(listing.notes)}
+    work.out.info |= {"source": kind.words, "sampled": kind.sampled}
 
 
 def fetch_chunk(work: Work) -> None:
@@ -75,12 +77,13 @@ def make_snapshot(work: Work) -> None:
     rows = advance(before, items, outcomes, number + 1)
     _require_pictures(rows)
     work.out.write(ROWS, write_table(rows, Row))
-    for shard in [*_previous_shards(work), *(one for unit in fetched for one in _shards(unit))]:
+    # The same pictures from two places may make the same shard: it is one.
+    for shard in {one.name: one for one in [*_previous_shards(work), *(one for unit in fetched for one in _shards(unit))]}.values():
         work.out.add_unit(shard)
     for name, data in _provenance(work, rows, items, outcomes).items():
         work.out.write(name, data, evidence=True)
     listed = work.inputs["list"].info
-    work.out.info |= {"source": listed["source"], **_facts(rows, number if rows == before else number + 1)}
+    work.out.info |= {"source": listed["source"], "sampled": listed["sampled"], **_facts(rows, number if rows == before else number + 1)}
 
 
 STEPS: Mapping[str, StepFunction] = {
@@ -108,11 +111,19 @@ def _observe(work: Work, asked: Asked, *, looks_first: bool) -> tuple[Kind, List
     return kind, kind.open(Reach(work.parameters.text("source"), values=work.parameters)).look(work.progress)
 
 
+def _found_before(work: Work, rows: Iterable[Row]) -> list[Row]:
+    """Return the rows that searches found for the classes that are searched for now; pictures of any other source are not among them."""
+    if "previous" not in work.inputs or not work.inputs["previous"].info.get("sampled"):
+        return []
+    labels = work.parameters.get("scrape.queries", {})  # which only searches are given
+    return [row for row in rows if not row.gone and row.label in labels]
+
+
 def _with_those_before(items: Iterable[Item], rows: Iterable[Row]) -> list[Item]:
     """Return items, and with them those of before that are not among them: a sample says nothing of others."""
     found = {(item.label, item.token): item for item in items}
     for row in rows:
-        if not row.gone and (row.label, row.token) not in found:
+        if (row.label, row.token) not in found:
             recipe = msgspec.to_builtins(Origin(url=row.name, licence=row.licence))
             found[row.label, row.token] = Item(label=row.label, name=row.name, token=row.token, licence=row.licence, recipe=recipe)
     return list(found.values())

@@ -53,14 +53,16 @@ def row(url: str, image: str = "", reason: str = "", *, heals: bool = False) -> 
     return Row(label="a", name=url, token=one.token, id=image, reason=reason, licence="", dedicated=False, first=1, gone=0, heals=heals)
 
 
-def listed(store: MemoryStore, rows: Sequence[Row] = (), asked: Asked | None = None) -> tuple[set[str], set[str]]:
-    """Return the URLs that the snapshot will have, and those that are to be fetched now."""
+def listed(
+    store: MemoryStore, rows: Sequence[Row] = (), asked: Asked | None = None, *, sampled: bool = True, label: str = "a"
+) -> tuple[set[str], set[str]]:
+    """Return the URLs that the snapshot will have, and those that are to be fetched now; `sampled`: a search found those before."""
     inputs: dict[str, Artifact] = {}
     if rows:
-        inputs["previous"] = commit(store, "scrape/snapshot", {ROWS: write_table(rows, Row)}, {"snapshot": 1})
+        inputs["previous"] = commit(store, "scrape/snapshot", {ROWS: write_table(rows, Row)}, {"snapshot": 1, "sampled": sampled})
     if asked:
         inputs["asked"] = commit(store, "run/asked", {"asked.json": canonical(asked)})
-    made = run_step(store, "scrape/list", inputs, defaults(source="search"))
+    made = run_step(store, "scrape/list", inputs, defaults(source="search", scrape_queries={label: ["phrase"]}))
     chunks = [read_json(unit.read("chunk.json"), Chunk, "chunk") for unit in made.units]
     return {one.name for one in read_json(made.read("list.json"), list[Item], "list")}, {
         one.name for chunk in chunks for one in chunk.items
@@ -94,3 +96,13 @@ def test_all_may_be_asked_for_at_once(memory: MemoryStore, search: Search) -> No
 def test_where_there_is_nothing_yet_the_search_is_asked(asked: Asked | None, memory: MemoryStore, search: Search) -> None:
     assert listed(memory, (), asked) == (set(URLS[:2]), set(URLS[:2]))
     assert search.looks == 1
+
+
+@pytest.mark.parametrize("asked", [None, Asked(time="t", failed=True)])
+def test_what_another_source_had_is_not_mixed_with_what_a_search_finds(asked: Asked | None, memory: MemoryStore, search: Search) -> None:
+    assert listed(memory, ROWS_BEFORE, asked, sampled=False)[0] == set(URLS[:2])
+    assert search.looks == 1
+
+
+def test_a_class_that_is_no_longer_searched_for_goes(memory: MemoryStore, search: Search) -> None:
+    assert listed(memory, ROWS_BEFORE, label="another")[0] == set(search.finds)

@@ -9,7 +9,7 @@ import pytest
 
 from common import images, shards
 from common.artifact import Artifact, Draft
-from common.errors import BadInput
+from common.errors import BadInput, Retryable
 from common.records import Recipe, read_json
 from common.sandbox import Verdict, look
 from common.store.memory import MemoryStore
@@ -135,3 +135,22 @@ def test_a_pure_refusal_leaves_no_picture_and_no_shard_of_the_snapshot(memory: M
     made = commit(memory, [got(1, b"not a picture")])
     assert ids(made) == []
     assert "cannot be decoded" in next(iter(outcomes(made).values())).reason
+
+
+def test_what_a_collection_took_meanwhile_is_not_made_true(memory: MemoryStore) -> None:
+    basket = fill(memory, [got(number) for number in range(6)])
+    for found in list(memory.list("artifacts/")):
+        memory.delete(found.key)
+    with pytest.raises(Retryable, match="gone from the store"):
+        basket.write()
+    assert len(outcomes(commit(memory, [got(number) for number in range(6)]))) == 6
+
+
+@pytest.mark.parametrize("other", range(2, 8))  # pieces are read in the order of their sums: before and after the other's
+def test_of_two_attempts_at_once_the_one_that_has_the_picture_counts(memory: MemoryStore, other: int) -> None:
+    lost, found = got(1, reason="HTTP 503"), got(1)
+    baskets = [Basket(Draft(memory, RECIPE), 1) for _ in range(2)]
+    for basket, ones in zip(baskets, ([lost, got(other)], [found]), strict=True):
+        for one in checked(ones):
+            basket.add(one, "")
+    assert Basket(Draft(memory, RECIPE), 1).outcomes[found.item.token].id == images.image_id(found.data)

@@ -77,3 +77,10 @@ def test_pictures_that_were_refused_are_owed_to_nobody() -> None:
     item = item_of("dotted", ORIGIN)
     _, rows = look(item, Fetched(token=item.token, id="", reason="HTTP 404", time="t"), [], [])
     assert "A. Weaver" not in provenance.page(rows)
+
+
+def test_a_long_link_leads_where_it_should() -> None:
+    url = f"https://pictures.example/{'x' * 2000}.jpg"
+    item = item_of("dotted", Origin(url=url))
+    _, rows = look(item, Fetched(token=item.token, id="id", reason="", time="t"), [], [])
+    assert f'href="{url}"' in provenance.page(rows)

@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from common import images, shards
+from common.artifact import Artifact, Draft
 from common.dataset import rows_of
 from common.errors import BadInput
+from common.records import Recipe, canonical
 from common.store.memory import MemoryStore
+from jobs.scrape.rows import Fetched
+from jobs.scrape.sources import Item
 from tests.support.pictures import make_folder
-from tests.support.rooms import defaults, run_step
+from tests.support.rooms import commit, defaults, run_step
 from tests.support.scraped import listing_of, snapshot, snapshot_of
 
 
@@ -22,6 +26,7 @@ def test_a_folder_becomes_rows_and_shards(memory: MemoryStore, folder: Path) -> 
         "failed": 0,
         "items": 24,
         "pictures": 24,
+        "sampled": False,
         "snapshot": 1,
         "source": "pictures from a folder",
     }
@@ -116,3 +121,24 @@ def test_a_file_too_large_is_refused_before_it_is_read(memory: MemoryStore, fold
     (folder / "bars" / "huge.png").unlink()
     found = snapshot(memory, {"listing": listing}, str(folder), None, 8)
     assert [row.reason for row in rows_of(found) if row.reason] == ["20971521 bytes, more than 20971520"]
+
+
+def test_the_same_pictures_fetched_by_two_tasks_and_once_more_make_one_shard(memory: MemoryStore) -> None:
+    def look(urls: list[str], previous: Artifact | None) -> Artifact:
+        before = {"previous": previous} if previous else {}
+        listed = commit(memory, "scrape/list", {"list.json": canonical([item(url) for url in urls])}, {"source": "s", "sampled": False})
+        fetched = Draft(memory, Recipe(step="scrape/fetch", parameters={"urls": urls}, inputs={}, code=""))
+        for url in urls:
+            outcome = Fetched(token=item(url).token, id=picture.id, reason="")
+            parts = {f"00000.{name}": data for name, data in shards.pack([picture]).items()}
+            fetched.write_unit(f"chunk-{urls.index(url):05d}", {**parts, "outcomes.json": canonical([outcome])})
+        return run_step(memory, "scrape/snapshot", {"list": listed, "fetched": Artifact(memory, fetched.commit()), **before})
+
+    def item(url: str) -> Item:
+        return Item(label="a", name=url, token=url)
+
+    picture = shards.Picture("id" * 32, "png", b"data", 8, 8)
+    first = look(["https://one.example/x", "https://two.example/x"], None)
+    assert len(first.units) == 1
+    second = look(["https://three.example/x"], first)
+    assert [unit.name for unit in second.units] == [unit.name for unit in first.units]
