@@ -91,6 +91,7 @@ class Work:
     it); `unit` is the piece of the fan-out input to work on; `threads` is the CPU limit.
     `parameters` are those that the step named, no others. `locator` says where the source's
     bytes lie, on this machine or among the `uploads`; what is read there is checked against what was listed.
+    `before` is what this work is to make whole again: the artifact as it was committed, of which parts are lost or damaged.
     """
 
     parameters: Values
@@ -102,6 +103,7 @@ class Work:
     uploads: Uploads | None = None
     unit: UnitReader | None = None
     log: Callable[[str], None] = field(default=print)
+    before: Artifact | None = None
 
     def the_unit(self) -> UnitReader:
         """Return the unit of a fan-out step."""

@@ -28,7 +28,7 @@ from types import FrameType
 from typing import IO
 
 from common import artifact, log, records
-from common.artifact import Draft
+from common.artifact import Artifact, Draft
 from common.code import code_digest
 from common.errors import BadInput, Damaged, DarkroomError, ExitCode, OtherCode, Retryable
 from common.parameters import Values
@@ -203,6 +203,7 @@ def _make(store: Store, stage: Stage, plan: Plan, task: Task, plan_key: str, pro
     started = time.monotonic()
     inputs = {name: artifact.read_ref(store, ref) for name, ref in plan.inputs.items()}
     draft = Draft(store, task.recipe)
+    broken = artifact.find_sound(store, plan.step, task.key) if plan.repair else None
     work = Work(
         parameters=Values(plan.parameters),
         inputs=inputs,
@@ -213,6 +214,7 @@ def _make(store: Store, stage: Stage, plan: Plan, task: Task, plan_key: str, pro
         uploads=Uploads(store),
         unit=inputs[plan.fan_out].unit(task.unit) if plan.fan_out else None,
         log=_say,
+        before=Artifact(store, broken) if broken else None,
     )
     _function(stage.name, plan.step)(work)
     provenance = {

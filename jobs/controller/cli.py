@@ -71,6 +71,8 @@ def submit(
         api, site, environment, store = _cluster()
     else:
         store, environment = _store(), dict(os.environ)
+    if plan_only and any(again.values()):
+        raise Usage("--plan asks nobody, so it goes with none of --refresh, --retry-failed and --recheck.")
     if plan_only:
         _show_forecast(act.forecast(store, dataset, source, assignments, environment), as_json)
         return

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import msgspec
 
 from common import images, shards
-from common.artifact import Draft, Parts
-from common.errors import BadInput, Retryable
+from common.artifact import Draft, Parts, UnitReader
+from common.errors import BadInput, Damaged, Retryable
 from common.records import canonical, read_json
 from common.sandbox import Verdict
 from jobs.scrape.rows import Fetched
 from jobs.scrape.sources import Got, Offer
 
-OUTCOMES = "outcomes.json"
+OUTCOMES, COPY = "outcomes.json", "outcomes.copy.json"
 MOST_BYTES = 64 * 1024 * 1024  # of pictures that wait for their shard to be full
 AHEAD_BYTES = 8 * 1024 * 1024  # of pictures that wait to be checked: enough to go on with while a shard is written
 
@@ -72,13 +72,18 @@ class Basket:
     def __init__(self, out: Draft, shard_pictures: int) -> None:
         self._out = out
         self._shard_pictures = shard_pictures
-        self._pieces = out.kept()
+        self._pieces: list[UnitReader] = []
         self._pictures: dict[str, shards.Picture] = {}
         self._fresh: list[Fetched] = []
         self._size = 0
         self.outcomes: dict[str, Fetched] = {}
-        for piece in self._pieces:
-            for one in read_json(piece.read(OUTCOMES), list[Fetched], OUTCOMES):
+        for piece in out.kept():
+            try:
+                found = read_json(piece.read(OUTCOMES), list[Fetched], OUTCOMES)
+            except Damaged:
+                continue  # what it held is fetched again
+            self._pieces.append(piece)
+            for one in found:
                 if one.token not in self.outcomes or one.id:  # of two attempts at once one may have failed
                     self.outcomes[one.token] = one
         self._packed = {one.id for one in self.outcomes.values()}
@@ -88,7 +93,7 @@ class Basket:
         got, picture = one.got, None
         fetched_id = images.image_id(got.data) if got.data else ""
         if one.verdict is not None:
-            picture = _picture(got.data, fetched_id, one.verdict)
+            picture = picture_of(got.data, fetched_id, one.verdict)
             if not held and picture.id not in self._packed:
                 self._packed.add(picture.id)
                 self._pictures[picture.id] = picture
@@ -122,7 +127,10 @@ class Basket:
         for number, piece in enumerate(sorted(self._pieces, key=lambda one: one.name)):
             for name in (shards.TAR, shards.INDEX):
                 self._out.take(shard_part(number, name), piece.part(name))
-        self._out.write(OUTCOMES, canonical(list(self.outcomes.values())))
+        outcomes = canonical(list(self.outcomes.values()))
+        self._out.write(OUTCOMES, outcomes)
+        if any(one.time for one in self.outcomes.values()):
+            self._out.write(COPY, outcomes)  # nobody could say again what a server said then
         return len(self._packed - {""})
 
     def _write_shard(self, number: int, parts: dict[str, bytes]) -> None:
@@ -148,6 +156,6 @@ def shards_of(fetched: Parts) -> Iterator[dict[str, str]]:
         number += 1
 
 
-def _picture(data: bytes, fetched_id: str, seen: Verdict) -> shards.Picture:
+def picture_of(data: bytes, fetched_id: str, seen: Verdict) -> shards.Picture:
     kept, identity = (seen.data, images.image_id(seen.data)) if seen.data else (data, fetched_id)
     return shards.Picture(identity, images.EXTENSIONS[seen.format], kept, seen.width, seen.height)

@@ -23,6 +23,7 @@ from common.stage import StepFunction, Work
 from common.tables import write_table
 from jobs.scrape import provenance, ranges
 from jobs.scrape.fetching import OUTCOMES, Basket, Chunk, check_all, shards_of
+from jobs.scrape.mending import Mender
 from jobs.scrape.rows import Fetched, advance
 from jobs.scrape.sources import Item, Kind, Listing, Offer, Origin, Reach, kind_named, kind_of
 
@@ -54,15 +55,18 @@ def fetch_chunk(work: Work) -> None:
     """Fetch and check one range; content: shards of the good pictures, and each token's outcome."""
     chunk = read_json(work.the_unit().read(CHUNK), Chunk, CHUNK)
     kind = kind_named(chunk.source)
-    basket = Basket(work.out, work.parameters.integer("scrape.shardPictures"))
-    missing = [item for item in chunk.items if item.token not in basket.outcomes]
-    found = kind.open(Reach(work.locator, work.uploads)).fetch_all(missing)
+    source = kind.open(Reach(work.locator, work.uploads))
     with _checker(kind, work) as check:
-        for one in track(check_all(found, check, work.threads), work.progress, len(missing), note="pictures"):
+        if kind.web and work.before is not None:
+            Mender(work.before, chunk.items, source, check, work.threads)(work.out)
+            return
+        basket = Basket(work.out, work.parameters.integer("scrape.shardPictures"))
+        missing = [item for item in chunk.items if item.token not in basket.outcomes]
+        for one in track(check_all(source.fetch_all(missing), check, work.threads), work.progress, len(missing), note="pictures"):
             if one.reason:
                 work.log(f"{one.got.item.name}: {one.reason}")
             basket.add(one, chunk.held.get(one.got.item.token, ""))
-    work.out.info |= {"items": len(chunk.items), "pictures": basket.write()}
+        work.out.info |= {"items": len(chunk.items), "pictures": basket.write()}
 
 
 def make_snapshot(work: Work) -> None:

@@ -148,6 +148,19 @@ def test_a_recheck_says_what_has_changed_and_keeps_what_was_first(place: Place, 
     assert [unit.name for unit in place.snapshot(checked).units] == [unit.name for unit in place.snapshot(first).units]
 
 
+def test_a_flipped_bit_in_what_came_from_the_web_is_mended_from_there(place: Place, web: Web) -> None:
+    place.write(pictures(web))
+    first = place.submit()
+    tar = min(place.store.glob("artifacts/scrape.fetch/*/parts/*images.tar"))
+    data = bytearray(tar.read_bytes())
+    data[len(data) // 2] ^= 1
+    tar.write_bytes(data)
+    again = place.submit("--set", "train.folds=3", "--set", "dedup.distance=0")
+    assert (again["state"], again["stages"][0]["content_digest"]) == ("done", first["stages"][0]["content_digest"])
+    assert tar.read_bytes() != bytes(data)
+    assert sorted({count for path, count in web.requests.items() if path != "/robots.txt"}) == [1, 2]
+
+
 def test_asking_again_is_for_the_web(place: Place, folder: Path) -> None:
     done = command.run(place.store, "submit", "mine", "--source", str(folder), "--refresh")
     assert done.returncode == 2

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from common.artifact import Artifact, Draft, UnitReader
+from common.artifact import Artifact, Draft, UnitReader, find_sound
 from common.parameters import Values
 from common.progress import silent
 from common.records import Recipe, digest_of
@@ -30,8 +30,10 @@ def run_step(
     unit: UnitReader | None = None,
     locator: str = "",
     threads: int = 1,
+    *,
+    repair: bool = False,
 ) -> Artifact:
-    """Run a step's function and commit what it wrote; returns the artifact."""
+    """Run a step's function and commit what it wrote; returns the artifact. `repair` makes one whole that was committed."""
     given = dict(inputs or {})
     settings = values or defaults()
     recipe = Recipe(
@@ -42,10 +44,12 @@ def run_step(
     )
     draft = Draft(store, recipe)
     said: list[str] = []
-    work = Work(settings, given, draft, silent, threads, locator, Uploads(store), unit, said.append)
+    broken = find_sound(store, name, recipe.key) if repair else None
+    before = Artifact(store, broken) if broken else None
+    work = Work(settings, given, draft, silent, threads, locator, Uploads(store), unit, said.append, before)
     room = importlib.import_module(f"jobs.{name.partition('/')[0]}.stage")
     room.STEPS[name](work)
-    return Artifact(store, draft.commit())
+    return Artifact(store, draft.commit(repair=repair))
 
 
 def commit(store: Store, step: str, parts: Mapping[str, bytes], info: Mapping[str, Any] | None = None) -> Artifact:

@@ -86,6 +86,8 @@ def _text(data: bytes, where: str) -> Iterator[Line]:
                 if "url" in columns:
                     _require_columns(columns, where)
                     continue
+                if not any("://" in word for word in words):
+                    raise BadInput(f"{where}:{reader.line_num}: {', '.join(words)} names no columns that are known, and holds no URL.")
                 columns = ["label", "url"]
             if len(words) < len(columns) and "url" not in dict(zip(columns, words, strict=False)):
                 raise BadInput(f"{where}:{reader.line_num}: there is no URL. Write: class, {'tab' if delimiter != ',' else 'comma'}, URL.")
@@ -118,9 +120,15 @@ def _parquet(data: bytes, where: str) -> Iterator[Line]:
         for batch in file.iter_batches(columns=wanted):
             for row in batch.to_pylist():
                 number += 1
-                yield number, {names[column]: "" if value is None else str(value) for column, value in row.items()}
+                yield number, {names[column]: _cell(value, f"{where}:{number}") for column, value in row.items()}
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BadInput(f"{where} is no readable Parquet table: {error}.") from error
+
+
+def _cell(value: object, where: str) -> str:
+    if value is not None and not isinstance(value, str | int):
+        raise BadInput(f"{where}: {str(value)[:MOST_LABEL]!r} is no text.")
+    return "" if value is None else str(value).strip()
 
 
 def _item(line: Line, where: str) -> Item:

@@ -72,7 +72,10 @@ def test_a_quotation_mark_in_a_tsv_is_a_character(tmp_path: Path) -> None:
     ("name", "data", "words"),
     [
         ("x.tsv", "", "names no pictures"),
-        ("x.tsv", "dotted\n", r"x\.tsv:1: there is no URL"),
+        ("x.tsv", "dotted\n", r"x\.tsv:1: dotted names no columns that are known, and holds no URL"),
+        ("x.csv", f"class,link\ndotted,{A}\n", r"x\.csv:1: class, link names no columns"),
+        ("x.parquet", parquet({"label": [b"a"], "url": [A]}), r"x\.parquet:1: .* is no text"),
+        ("x.parquet", parquet({"label": [{"a": 1}], "url": [A]}), r"x\.parquet:1: .* is no text"),
         ("x.tsv", f"a\t{A}\nb\t\n", r"x\.tsv:2: there is no URL"),
         ("x.tsv", f"\t{A}\n", r"x\.tsv:1: '' is no name of a class"),
         ("x.tsv", f"a/b\t{A}\n", "is no name of a class"),
