@@ -210,6 +210,11 @@ class Draft:
         """Take a part over as content, under another name, that is stored already."""
         self._content.append(msgspec.structs.replace(part, name=name))
 
+    def restore(self, part: Part, data: bytes) -> None:
+        """Put the bytes of a part of content back to where they were: others may speak of that place."""
+        self._store.put(part.key, data)
+        self._content.append(part)
+
     def keep(self, parts: dict[str, bytes]) -> UnitReader:
         """Store parts that `kept` finds, in this process and in those that come after it, until the artifact is true."""
         stored = tuple(self._put(name, data) for name, data in parts.items())

@@ -44,7 +44,7 @@ class Mender:
                 data = self._make(part.name)
                 if sha256(data).hexdigest() != part.sha256:
                     raise BadInput(f"{part.name} of what was fetched is damaged and came out different. {WHAT_TO_DO}") from None
-                out.write(part.name, data)
+                out.restore(part, data)
             else:
                 out.take(part.name, part)
         out.info |= self._before.info
