@@ -58,7 +58,7 @@ def dress(rng: Generator, cloth: Image, sleeves: Image) -> tuple[Image, Plane]:
     masks = {name: _fill(polygons, place, shape) for name, polygons in parts.items()}
     everything = np.maximum.reduce(list(masks.values()))
     if rng.random() < 0.5:
-        shift = np.float32([[1, 0, rng.uniform(-5, 5)], [0, 1, rng.uniform(0, 5)]])
+        shift = np.array([[1, 0, rng.uniform(-5, 5)], [0, 1, rng.uniform(0, 5)]], np.float32)
         shadow = soften(np.asarray(cv2.warpAffine(everything, shift, shape[::-1]), np.float32), rng.uniform(1, 6))
         scene = scene * (1 - shadow * np.float32(rng.uniform(0.1, 0.5)))[..., None]
     skin = hsv(rng.uniform(0.03, 0.09), rng.uniform(0.25, 0.65), rng.uniform(0.3, 0.97))
@@ -113,7 +113,7 @@ def _fill(polygons: list[Points], place: NDArray[np.float64], shape: Shape) -> P
     for points in polygons:
         placed = np.concatenate([_rounded(points), np.ones((4 * len(points), 1))], axis=1) @ place.T
         cv2.fillPoly(mask, [np.round(placed * 8).astype(np.int32)], 255, cv2.LINE_AA, 3)
-    return mask / np.float32(255)
+    return np.asarray(mask / np.float32(255), np.float32)
 
 
 def _rounded(points: Points) -> Points:
@@ -161,7 +161,9 @@ def _upper(rng: Generator) -> Parts:
     shoulder, hem, waist = rng.uniform(0.22, 0.34), rng.uniform(0.3, 0.6), rng.uniform(0.18, 0.34)
     neck = rng.uniform(0.06, 0.14)
     top = -0.45
-    body = _mirrored([(neck, top), (shoulder, top + 0.06), (shoulder * 0.92, top + 0.25), (waist, 0.0), (waist * rng.uniform(0.95, 1.3), hem)])
+    body = _mirrored(
+        [(neck, top), (shoulder, top + 0.06), (shoulder * 0.92, top + 0.25), (waist, 0.0), (waist * rng.uniform(0.95, 1.3), hem)]
+    )
     parts: Parts = {"cloth": [body]}
     length, spread, width = rng.uniform(0.12, 0.75), rng.uniform(0.05, 1.3), rng.uniform(0.12, 0.2)
     worn = rng.random() < 0.6
@@ -180,7 +182,9 @@ def _upper(rng: Generator) -> Parts:
 def _gown(rng: Generator) -> Parts:
     """Give a dress."""
     shoulder, waist, hem = rng.uniform(0.14, 0.2), rng.uniform(0.1, 0.17), rng.uniform(0.18, 0.5)
-    body = _mirrored([(0.06, -0.48), (shoulder, -0.45), (shoulder * 0.85, -0.25), (waist, -0.1), (hem * 0.7, 0.25), (hem, rng.uniform(0.3, 0.6))])
+    body = _mirrored(
+        [(0.06, -0.48), (shoulder, -0.45), (shoulder * 0.85, -0.25), (waist, -0.1), (hem * 0.7, 0.25), (hem, rng.uniform(0.3, 0.6))]
+    )
     parts: Parts = {"cloth": [body]}
     if rng.random() < 0.5:
         parts["sleeves"] = _limb(shoulder * 0.9, -0.4, rng.uniform(0.1, 0.8), rng.uniform(0.08, 0.4), 0.11)

@@ -172,7 +172,9 @@ def train(recipe: Recipe, pool: Path, folder: Path, *, every: int = 100) -> None
         progress.step += 1
         if progress.step % every == 0 or progress.step == recipe.steps:
             row = {"step": progress.step, "seconds": round(before + time.monotonic() - started, 1)}
-            row |= {"rate": recipe.rate_at(progress.step - 1), "loss": float(np.mean(losses))} | _measure(progress.average, pool, kinds, recipe)
+            row |= {"rate": recipe.rate_at(progress.step - 1), "loss": float(np.mean(losses))} | _measure(
+                progress.average, pool, kinds, recipe
+            )
             progress.curve.append(row)
             losses = []
             print(" ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
@@ -198,7 +200,7 @@ def _step(progress: Progress, recipe: Recipe, pool: Path, kinds: Tensor) -> floa
                 mean.lerp_(value, 1 - keep)
             else:
                 mean.copy_(value)
-    return loss.item()
+    return float(loss.item())
 
 
 def _measure(network: Network, pool: Path, kinds: Tensor, recipe: Recipe) -> dict[str, float]:

@@ -36,23 +36,23 @@ def _leafy(rng: Generator, canvas: Canvas, face: Image, pitch: float, colours: N
     rims = [motifs.lens(rng.uniform(0.2, 0.5)), motifs.frond(int(rng.integers(3, 8)), rng.uniform(0.3, 0.6), rng.uniform(0.1, 0.5))]
     found = motifs.toss(rng, canvas, pitch * rng.uniform(0.45, 0.9), loose=0.4)
     low, high = (share * pitch for share in size)
-    return motifs.lay(rng, face, found, rims[: int(rng.integers(1, 3))], _greens(rng, colours), radius_px=(low, high), turn=_all_ways(rng))
-
-
-def _all_ways(rng: Generator):  # noqa: ANN202
-    return lambda count: rng.uniform(0, 2 * np.pi, count).astype(np.float32)
+    return motifs.lay(
+        rng, face, found, rims[: int(rng.integers(1, 3))], _greens(rng, colours), radius_px=(low, high), turn=motifs.all_ways(rng)
+    )
 
 
 def _flower_rims(rng: Generator, count: int) -> list[Rim]:
     return [motifs.petals(int(rng.integers(4, 9)), rng.uniform(0.2, 0.75), rng.uniform(0.3, 1.2)) for _ in range(count)]
 
 
-def _blossoms(rng: Generator, canvas: Canvas, face: Image, pitch: float, colours: NDArray[np.float32], *, share: float, loose: float) -> Image:
+def _blossoms(
+    rng: Generator, canvas: Canvas, face: Image, pitch: float, colours: NDArray[np.float32], *, share: float, loose: float
+) -> Image:
     """Lay blossoms in up to three rings of petals with an eye."""
     found = motifs.toss(rng, canvas, pitch, loose=loose, points_share=share)
     rim = _flower_rims(rng, 1)[0]
     size = (rng.uniform(0.25, 0.52) * pitch * rng.uniform(0.6, 1.05, found.count)).astype(np.float32)
-    turn = rng.uniform(0, 2 * np.pi, found.count).astype(np.float32)
+    turn = motifs.all_ways(rng)(found.count)
     kinds = int(rng.choice([1, 1, 2, 3]))
     tint = found.spread(colours[1 + rng.integers(0, kinds, found.count)])
     away = motifs.outside(found, rim, size, turn)
@@ -83,13 +83,13 @@ def strewn_flowers(rng: Generator, canvas: Canvas, settings: PatternSettings) ->
     found = motifs.toss(rng, canvas, pitch, loose=float(rng.uniform(0, 0.25)))
     greens = _greens(rng, colours)
     for number in range(int(rng.integers(1, 4))):
-        turn = rng.uniform(0, 2 * np.pi, found.count).astype(np.float32)
+        turn = motifs.all_ways(rng)(found.count)
         radius = np.full(found.count, pitch * rng.uniform(0.35, 0.55), np.float32)
         away = motifs.outside(found, motifs.lens(rng.uniform(0.15, 0.4)), radius, turn)
         face = blend(face, greens[number % 3], cover(away))
     rim = _flower_rims(rng, 1)[0]
     radius = (pitch * rng.uniform(0.18, 0.38) * rng.uniform(0.7, 1.1, found.count)).astype(np.float32)
-    away = motifs.outside(found, rim, radius, rng.uniform(0, 2 * np.pi, found.count).astype(np.float32))
+    away = motifs.outside(found, rim, radius, motifs.all_ways(rng)(found.count))
     face = blend(face, found.spread(colours[1 + rng.integers(0, int(rng.integers(1, 4)), found.count)]), cover(away))
     eye = cover(found.distance() - found.spread(radius * np.float32(rng.uniform(0.15, 0.4))))
     return Flat(blend(face, colours[4], eye), pitch)
@@ -104,7 +104,7 @@ def roses(rng: Generator, canvas: Canvas, settings: PatternSettings) -> Flat:
     tint = found.spread(colours[1 + rng.integers(0, int(rng.integers(1, 3)), found.count)])
     for number, share in enumerate(np.linspace(1, 0.15, int(rng.integers(4, 7)))):
         rim = motifs.blob(rng, 0.25)
-        away = motifs.outside(found, rim, size * np.float32(share), rng.uniform(0, 2 * np.pi, found.count).astype(np.float32))
+        away = motifs.outside(found, rim, size * np.float32(share), motifs.all_ways(rng)(found.count))
         tone = np.float32(rng.uniform(0.75, 1.3) if number % 2 else rng.uniform(0.45, 0.9))
         face = blend(face, np.clip(tint * tone, 0, 1), cover(away))
     return Flat(face, pitch)
@@ -119,7 +119,7 @@ def drawn_flowers(rng: Generator, canvas: Canvas, settings: PatternSettings) -> 
         (_flower_rims(rng, 2), rng.uniform(0.3, 0.5), 1.0),
     ):
         found = motifs.toss(rng, canvas, pitch * step, loose=0.25)
-        turn = rng.uniform(0, 2 * np.pi, found.count).astype(np.float32)
+        turn = motifs.all_ways(rng)(found.count)
         for share in (1.0, float(rng.uniform(0.2, 0.6))):
             away = motifs.outside(found, rims[-1], np.full(found.count, pitch * step * size * share, np.float32), turn)
             face = blend(face, colours[0], cover(away))
@@ -144,7 +144,7 @@ def painted_flowers(rng: Generator, canvas: Canvas, settings: PatternSettings) -
     for _ in range(2):
         found = motifs.toss(rng, canvas, pitch, loose=0.35, points_share=0.7)
         size = (rng.uniform(0.3, 0.55) * pitch * rng.uniform(0.6, 1, found.count)).astype(np.float32)
-        turn = rng.uniform(0, 2 * np.pi, found.count).astype(np.float32)
+        turn = motifs.all_ways(rng)(found.count)
         tint = found.spread(colours[1 + rng.integers(0, 3, found.count)])
         rim = motifs.petals(int(rng.integers(4, 7)), rng.uniform(0.2, 0.5), rng.uniform(0.4, 1))
         for share in (1.0, 0.7, 0.4):
@@ -163,7 +163,11 @@ def leaves(rng: Generator, canvas: Canvas, settings: PatternSettings) -> Flat:
         found = motifs.toss(rng, canvas, step, loose=float(rng.uniform(0.1, 0.4)))
         turn = motifs.any_turn(rng)(found.count)
         radius = (step * rng.uniform(0.4, 0.62) * rng.uniform(0.6, 1, found.count)).astype(np.float32)
-        rim = motifs.lens(rng.uniform(0.2, 0.5)) if rng.random() < 0.6 else motifs.frond(int(rng.integers(3, 9)), rng.uniform(0.35, 0.7), rng.uniform(0.2, 0.6))
+        rim = (
+            motifs.lens(rng.uniform(0.2, 0.5))
+            if rng.random() < 0.6
+            else motifs.frond(int(rng.integers(3, 9)), rng.uniform(0.35, 0.7), rng.uniform(0.2, 0.6))
+        )
         tint = found.spread(greens[rng.integers(0, 3, found.count)])
         face = blend(face, tint, cover(motifs.outside(found, rim, radius, turn)))
         rib = motifs.outside(found, motifs.lens(0.03 + 1.0 / max(step, 30)), radius * np.float32(0.85), turn)

@@ -9,6 +9,7 @@ import numpy as np
 from common.textures.fields import Image, blend, cover, triangle
 from common.textures.patterns import Canvas, Flat
 from common.textures.patterns.colours import palette
+from common.textures.patterns.scatter import cells, lattice
 from jobs.pretrain.patterns import motifs
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def triangles(rng: Generator, canvas: Canvas, settings: PatternSettings) -> Flat
 def hexagons(rng: Generator, canvas: Canvas, settings: PatternSettings) -> Flat:
     """Honeycomb: filled, outlined, or nested."""
     pitch, colours, _, _ = _start(rng, canvas, settings)
-    points = motifs.lattice(canvas.shape, pitch, angle_rad=float(rng.choice([0.0, np.pi / 2])), aspect=float(np.sqrt(3) / 2), hexagonal=True)
-    found = motifs.cells(points, canvas.shape, pitch)
+    points = lattice(canvas.shape, pitch, angle_rad=float(rng.choice([0.0, np.pi / 2])), aspect=float(np.sqrt(3) / 2), hexagonal=True)
+    found = cells(points, canvas.shape, pitch)
     tiles = _pick(rng, found.index.astype(np.int64), colours[: int(rng.integers(1, 5))])
     size = np.full(found.count, pitch * 0.5 * 2 / np.sqrt(3), np.float32)
     turn = np.full(found.count, np.pi / 6, np.float32)
@@ -130,7 +131,9 @@ def maze(rng: Generator, canvas: Canvas, settings: PatternSettings) -> Flat:
         away = np.minimum(np.abs(u + v - np.float32(0.5)), np.abs(u + v - np.float32(1.5))) * np.float32(0.7)
     else:
         ring = np.maximum(np.abs(u - np.float32(0.5)), np.abs(v - np.float32(0.5)))
-        away = np.where((u > np.float32(0.5)) & (np.abs(v - np.float32(0.5)) < np.float32(0.1)), 0.0, np.abs(ring % np.float32(0.2) - np.float32(0.1)))
+        away = np.where(
+            (u > np.float32(0.5)) & (np.abs(v - np.float32(0.5)) < np.float32(0.1)), 0.0, np.abs(ring % np.float32(0.2) - np.float32(0.1))
+        )
         away = away.astype(np.float32)
     thick = np.float32(rng.uniform(0.05, 0.2) if kind < 0.7 else 0.05)
     return Flat(blend(colours[0], colours[1], cover((away - thick) * np.float32(pitch))), pitch)
@@ -153,7 +156,15 @@ def strewn_figures(rng: Generator, canvas: Canvas, settings: PatternSettings) ->
     """Triangles, squares, crosses, bars and rings strewn about, as in the nineteen-eighties."""
     pitch, colours, _, _ = _start(rng, canvas, settings)
     face: Image = motifs.dyed(canvas, colours[0])
-    every = [motifs.polygon(3), motifs.polygon(4), motifs.cross(0.3), motifs.lens(0.12), motifs.polygon(6), motifs.ellipse(0.2), motifs.star(4, 0.5)]
+    every = [
+        motifs.polygon(3),
+        motifs.polygon(4),
+        motifs.cross(0.3),
+        motifs.lens(0.12),
+        motifs.polygon(6),
+        motifs.ellipse(0.2),
+        motifs.star(4, 0.5),
+    ]
     chosen = [every[i] for i in rng.choice(len(every), int(rng.integers(1, 5)), replace=False)]
     found = motifs.toss(rng, canvas, pitch, loose=float(rng.choice([0.0, 0.3])))
     radius = (pitch * rng.uniform(0.15, 0.3), pitch * rng.uniform(0.3, 0.48))
@@ -169,9 +180,7 @@ def crosses(rng: Generator, canvas: Canvas, settings: PatternSettings) -> Flat:
     turn = float(rng.choice([0.0, np.pi / 4]))
     size = pitch * rng.uniform(0.2, 0.5)
     rim = motifs.cross(rng.uniform(0.12, 0.4))
-    face = motifs.lay(
-        rng, face, found, [rim], colours[1:2], radius_px=(size, size), turn=lambda count: np.full(count, turn, np.float32)
-    )
+    face = motifs.lay(rng, face, found, [rim], colours[1:2], radius_px=(size, size), turn=lambda count: np.full(count, turn, np.float32))
     return Flat(face, pitch)
 
 

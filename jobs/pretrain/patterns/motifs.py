@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Rim = NDArray[np.float32]
     """(256,): radius in each direction, from 0 to a whole turn."""
+    Turn = Callable[[int], NDArray[np.float32]]
+    """Gives so many motifs their turns, in radians."""
 
 _STEPS = 256
 _ANGLES = np.arange(_STEPS) * (2 * np.pi / _STEPS)
@@ -131,7 +133,7 @@ def lay(
     colours: NDArray[np.float32],
     *,
     radius_px: tuple[float, float],
-    turn: Callable[[int], NDArray[np.float32]],
+    turn: Turn,
 ) -> Image:
     """Lay one of *rims*, in one of *colours* (N, 3), on *face* at every point."""
     which = rng.integers(0, len(rims), found.count)
@@ -145,12 +147,17 @@ def lay(
     return face
 
 
-def any_turn(rng: Generator) -> Callable[[int], NDArray[np.float32]]:
+def any_turn(rng: Generator) -> Turn:
     """Turn each motif by any angle, or all by the same."""
     if rng.random() < 0.55:
-        return lambda count: rng.uniform(0, 2 * np.pi, count).astype(np.float32)
+        return all_ways(rng)
     same = np.float32(rng.choice([0.0, np.pi / 2, rng.uniform(0, 2 * np.pi)]))
     return lambda count: np.full(count, same, dtype=np.float32)
+
+
+def all_ways(rng: Generator) -> Turn:
+    """Turn each motif by an angle of its own."""
+    return lambda count: rng.uniform(0, 2 * np.pi, count).astype(np.float32)
 
 
 def upright(count: int) -> NDArray[np.float32]:

@@ -43,14 +43,15 @@ def stars(rng: Generator, canvas: Canvas, settings: PatternSettings) -> Flat:
     rim = motifs.star(int(rng.choice([4, 5, 5, 6, 8])), rng.uniform(0.5, 0.75))
     kinds = int(rng.choice([2, 2, 4]))
     return Flat(
-        motifs.lay(rng, face, found, [rim], colours[1:kinds], radius_px=(size * rng.uniform(0.4, 1), size), turn=motifs.any_turn(rng)), pitch
+        motifs.lay(rng, face, found, [rim], colours[1:kinds], radius_px=(size * rng.uniform(0.4, 1), size), turn=motifs.any_turn(rng)),
+        pitch,
     )
 
 
 def paisley(rng: Generator, canvas: Canvas, settings: PatternSettings) -> Flat:
     """Bent drops within drops, edged with little dots."""
     pitch, colours, face = _start(rng, canvas, settings)
-    for step in ([1.0, 0.5] if rng.random() < 0.5 else [1.0]):
+    for step in [1.0, 0.5] if rng.random() < 0.5 else [1.0]:
         found = motifs.toss(rng, canvas, pitch * step, loose=float(rng.uniform(0, 0.2)))
         turn = motifs.any_turn(rng)(found.count)
         rim = motifs.drop(rng.choice([-1, 1]) * rng.uniform(0.3, 0.8))

@@ -9,8 +9,8 @@ import numpy as np
 from common.textures.fields import Image, blend, smooth_noise, triangle
 from common.textures.patterns import Canvas, Flat
 from common.textures.patterns.colours import colour
-from jobs.pretrain.patterns.stripes import across
 from jobs.pretrain.patterns import motifs
+from jobs.pretrain.patterns.stripes import across
 
 if TYPE_CHECKING:
     from numpy.random import Generator

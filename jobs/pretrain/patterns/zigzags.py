@@ -10,8 +10,8 @@ from common.textures.fields import Image, blend, cover, smooth_noise, triangle
 from common.textures.patterns import Canvas, Flat
 from common.textures.patterns.bands import distinct, paint, run_of_bands
 from common.textures.patterns.colours import palette
-from jobs.pretrain.patterns.stripes import across
 from jobs.pretrain.patterns import motifs
+from jobs.pretrain.patterns.stripes import across
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -74,7 +74,8 @@ def few_zigzags(rng: Generator, canvas: Canvas, settings: PatternSettings) -> Fl
     thick = np.float32(pitch * rng.uniform(0.08, 0.25))
     gap = pitch * rng.uniform(1.2, 2.5)
     for colour, shift in ((colours[1], 0.0), (colours[2], rng.uniform(0.25, 0.5)))[: int(rng.integers(1, 3))]:
-        away = (1 - triangle((place + zigzag) / np.float32(gap) + np.float32(shift))) * np.float32(gap / 2)
+        phase = np.asarray((place + zigzag) / np.float32(gap) + np.float32(shift), np.float32)
+        away = (1 - triangle(phase)) * np.float32(gap / 2)
         face = blend(face, colour, cover(away - thick))
     if rng.random() < 0.3:
         away = (1 - triangle(place / np.float32(gap) + np.float32(0.5))) * np.float32(gap / 2)
