@@ -6,14 +6,14 @@ is involved, so equal weights give equal bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.pretrain.expressions import Tensor, concat
-from jobs.pretrain.views import View
+from jobs.pretrain.expressions import Graph, Tensor, concat
+from jobs.pretrain.views import RESOLUTION, View
 
 Weights: TypeAlias = Mapping[str, NDArray[np.float32]]
 
@@ -21,19 +21,42 @@ STRIDES = (2, 2, 2, 1)
 GREY = (0.299, 0.587, 0.114)
 EPSILON = 1e-5
 """Of torch's batch normalisation."""
+FLOOR = 0.01
+"""Added to probabilities before the logarithm: below it, differences are noise."""
 
 
-def logits(image: Tensor, weights: Weights, view: View) -> tuple[Tensor, Tensor]:
-    """Look at *image* (n, 3, RESOLUTION, RESOLUTION) through one view: the logits of families (n, k), and what they are made of (n, d)."""
+def build(name: str, weights: Weights, kinds: NDArray[np.float32], views: Sequence[View]) -> bytes:
+    """Return the ONNX graph: image float32 (n, 3, h, w), RGB from 0 to 1, to features (n, `dimension(kinds, views)`).
+
+    *kinds* (families, kinds) says which family is of which kind. Features are, for each view, the
+    logarithms of the kinds' probabilities, then those of the families, averaged over the views: a
+    head that must learn from few garments finds what people name nearly ready-made.
+    """
+    graph = Graph(name)
+    image = graph.image().resize(3, RESOLUTION)
+    families = [logits(image, weights, view).softmax(1) for view in views]
+    table = graph.constant(kinds)
+    by_view = [(one @ table).log(FLOOR) for one in families]
+    together = sum(families[1:], families[0]) * (1 / len(views))
+    return graph.finish(concat([*by_view, together.log(FLOOR)], axis=1), dimension(kinds, views))
+
+
+def dimension(kinds: NDArray[np.float32], views: Sequence[View]) -> int:
+    """Count the features."""
+    families, coarse = kinds.shape
+    return int(families + coarse * len(views))
+
+
+def logits(image: Tensor, weights: Weights, view: View) -> Tensor:
+    """Look at *image* (n, 3, RESOLUTION, RESOLUTION) through one view: the logits of families (n, k)."""
     graph = image.graph
     seen = graph.constant(view.rows()) @ image @ graph.constant(view.columns())
     x = _normalise(seen)
     x = _convolve(x, weights, "stem", "stem_norm", 2).relu()
     for number, stride in enumerate(STRIDES):
         x = _block(x, weights, f"blocks.{number}.", stride)
-    embedded = _pool(x, weights)
     head = graph.constant(np.asarray(weights["head.weight"], np.float64).T)
-    return embedded @ head + graph.constant(weights["head.bias"]), embedded
+    return _pool(x, weights) @ head + graph.constant(weights["head.bias"])
 
 
 def _normalise(image: Tensor) -> Tensor:

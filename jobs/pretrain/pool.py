@@ -20,6 +20,8 @@ from jobs.pretrain.scenes import picture
 SHARD = 256
 HELD_OUT_FIRST = 1_000_000
 """Shards from here on are never trained on."""
+HELD_OUT = 4
+"""How many of them training is measured on."""
 
 
 def pixels_path(folder: Path, shard: int) -> Path:

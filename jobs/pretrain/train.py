@@ -23,47 +23,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from jobs.pretrain.network import Network
-from jobs.pretrain.patterns import KINDS, PATTERNS
-from jobs.pretrain.pool import HELD_OUT_FIRST, SHARD, families_path, pixels_path
+from jobs.pretrain.patterns import PATTERNS, kinds_of_families
+from jobs.pretrain.pool import HELD_OUT, HELD_OUT_FIRST, SHARD, families_path, pixels_path
+from jobs.pretrain.recipe import Recipe
 
 CURVE = ("step", "seconds", "rate", "loss", "held_out_loss", "family_accuracy", "kind_accuracy")
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What decides the weights, beside the pictures."""
-
-    steps: int = 6000
-    batch: int = 128
-    seed: int = 0
-    rate: float = 3e-3
-    weight_decay: float = 0.02
-    warm_up: int = 100
-    """Steps."""
-    cooling: float = 0.4
-    """Share of the steps over which the rate falls to 0, as a cosine."""
-    smoothing: float = 0.05
-    kind_weight: float = 0.5
-    shards: int = 700
-    first_shards: int = 60
-    """Shards that the first step may draw from."""
-    shards_per_step: float = 0.12
-    """Shards that join at each step."""
-    side: int = 112
-    momentum: float = 0.998
-    """Of the moving average of the weights, which is what is kept."""
-
-    def rate_at(self, step: int) -> float:
-        """Warm up, stay, cool down."""
-        done = step / self.steps
-        if step < self.warm_up:
-            return self.rate * (step + 1) / self.warm_up
-        left = (1 - done) / self.cooling
-        return self.rate * (1.0 if left >= 1 else 0.5 - 0.5 * float(np.cos(np.pi * left)))
-
-    def shards_at(self, step: int) -> int:
-        """Count the shards that a step may draw from."""
-        return min(self.shards, self.first_shards + int(step * self.shards_per_step))
 
 
 @dataclass
@@ -90,14 +54,6 @@ class Progress:
         self.average.load_state_dict(saved["average"])
         self.optimiser.load_state_dict(saved["optimiser"])
         self.step, self.curve = saved["step"], saved["curve"]
-
-
-def kinds_of_families() -> Tensor:
-    """Return which kind each family belongs to, (families, kinds), one 1 a row."""
-    table = torch.zeros(len(PATTERNS), len(KINDS))
-    for row, pattern in enumerate(PATTERNS.values()):
-        table[row, KINDS.index(pattern.kind)] = 1
-    return table
 
 
 def draw(recipe: Recipe, folder: Path, step: int) -> tuple[Tensor, Tensor]:
@@ -163,7 +119,7 @@ def train(recipe: Recipe, pool: Path, folder: Path, *, every: int = 100) -> None
     folder.mkdir(parents=True, exist_ok=True)
     if checkpoint.exists():
         progress.load(checkpoint)
-    kinds, losses, started = kinds_of_families(), [], time.monotonic()
+    kinds, losses, started = torch.from_numpy(kinds_of_families()), [], time.monotonic()
     before = progress.curve[-1]["seconds"] if progress.curve else 0.0
     while progress.step < recipe.steps:
         for group in optimiser.param_groups:
@@ -209,7 +165,7 @@ def _measure(network: Network, pool: Path, kinds: Tensor, recipe: Recipe) -> dic
     logits, families = [], []
     edge = (144 - recipe.side) // 2
     with torch.no_grad():
-        for shard in range(HELD_OUT_FIRST, HELD_OUT_FIRST + 4):
+        for shard in range(HELD_OUT_FIRST, HELD_OUT_FIRST + HELD_OUT):
             pixels = _open(pool, shard)[:, edge : edge + recipe.side, edge : edge + recipe.side]
             images = torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))).float() / 255
             logits.append(network(images.contiguous(memory_format=torch.channels_last)))
@@ -239,9 +195,8 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("pool", type=Path)
     options.add_argument("folder", type=Path)
-    options.add_argument("--steps", type=int, default=Recipe.steps)
     chosen = options.parse_args()
-    train(Recipe(steps=chosen.steps), chosen.pool, chosen.folder)
+    train(Recipe(), chosen.pool, chosen.folder)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,10 @@ class View:
         return _scaling(self.side, self.share, self.right).T
 
 
+VIEWS = (*(View(side) for side in (64, 80, 96, 112, 144, 192)), View(112, share=0.6))
+"""The whole picture from far to near, and its middle; chosen by measuring (docs/decisions/0021)."""
+
+
 def _scaling(side: int, share: float, place: float) -> NDArray[np.float64]:
     """Weigh pixels by a triangle as wide as two pixels of the coarser grid, as antialiased linear scaling does."""
     cut = share * RESOLUTION

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from common.textures import FAMILIES as DEMO
 from jobs.pretrain.patterns import animals, checks, dots, florals, geometric, pictorial, plains, stripes, zigzags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
     from common.textures import Family
 
@@ -98,3 +102,11 @@ PATTERNS: Mapping[str, Pattern] = MappingProxyType(
 
 KINDS: tuple[str, ...] = tuple(dict.fromkeys(pattern.kind for pattern in PATTERNS.values()))
 """Every kind, in the order of PATTERNS."""
+
+
+def kinds_of_families() -> NDArray[np.float32]:
+    """Return which kind each family is of, (families, kinds), one 1 a row."""
+    table = np.zeros((len(PATTERNS), len(KINDS)), np.float32)
+    for row, pattern in enumerate(PATTERNS.values()):
+        table[row, KINDS.index(pattern.kind)] = 1
+    return table
