@@ -23,6 +23,8 @@ EPSILON = 1e-5
 """Of torch's batch normalisation."""
 FLOOR = 0.01
 """Added to probabilities before the logarithm: below it, differences are noise."""
+KINDS_WEIGHT = 4
+"""Chosen by measuring (docs/decisions/0021)."""
 
 
 def build(name: str, weights: Weights, kinds: NDArray[np.float32], views: Sequence[View]) -> bytes:
@@ -30,7 +32,8 @@ def build(name: str, weights: Weights, kinds: NDArray[np.float32], views: Sequen
 
     *kinds* (families, kinds) says which family is of which kind. Features are, for each view, the
     logarithms of the kinds' probabilities, then those of the families, averaged over the views: a
-    head that must learn from few garments finds what people name nearly ready-made.
+    head that must learn from few garments finds what people name nearly ready-made. Heads standardise
+    features, which gives each the same say; so the kinds come KINDS_WEIGHT times.
     """
     graph = Graph(name)
     image = graph.image().resize(3, RESOLUTION)
@@ -38,13 +41,13 @@ def build(name: str, weights: Weights, kinds: NDArray[np.float32], views: Sequen
     table = graph.constant(kinds)
     by_view = [(one @ table).log(FLOOR) for one in families]
     together = sum(families[1:], families[0]) * (1 / len(views))
-    return graph.finish(concat([*by_view, together.log(FLOOR)], axis=1), dimension(kinds, views))
+    return graph.finish(concat([*by_view * KINDS_WEIGHT, together.log(FLOOR)], axis=1), dimension(kinds, views))
 
 
 def dimension(kinds: NDArray[np.float32], views: Sequence[View]) -> int:
     """Count the features."""
     families, coarse = kinds.shape
-    return int(families + coarse * len(views))
+    return int(families + coarse * len(views) * KINDS_WEIGHT)
 
 
 def logits(image: Tensor, weights: Weights, view: View) -> Tensor:

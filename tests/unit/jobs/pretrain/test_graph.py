@@ -54,9 +54,9 @@ def test_equal_weights_give_equal_bytes(weights: dict[str, NDArray[np.float32]])
 
 def test_features_are_logarithms_of_probabilities(weights: dict[str, NDArray[np.float32]], pictures: NDArray[np.float32]) -> None:
     features = Model(graph.build("net", weights, KINDS, VIEWS)).run(pictures, FEATURES)
-    assert features.shape == (3, graph.dimension(KINDS, VIEWS)) == (3, 7)
+    assert features.shape == (3, graph.dimension(KINDS, VIEWS)) == (3, 4 * graph.KINDS_WEIGHT + 3)
     probabilities = np.exp(features) - graph.FLOOR
-    first, second, families = probabilities[:, :2], probabilities[:, 2:4], probabilities[:, 4:]
+    first, second, families = probabilities[:, :2], probabilities[:, 2:4], probabilities[:, -3:]
     assert np.allclose(first.sum(axis=1), 1, atol=1e-4)
     assert np.allclose(second.sum(axis=1), 1, atol=1e-4)
     assert np.allclose((first + second) / 2, families @ KINDS, atol=1e-4)
