@@ -103,8 +103,19 @@ locks: $(VENV)/.develops ## Resolve the locks anew
 	@tools/lock $(BIN)/uv
 
 .PHONY: backbones
-backbones: $(VENV)/.develops ## Write the shipped backbones anew
+backbones: $(VENV)/.develops ## Write the shipped banks of filters anew
 	$(BIN)/python -m jobs.pretrain.filterbank
+
+# torch and the pictures take some 20 GB, so they lie outside the checkout.
+PRETRAINS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/darkroom/pretrain
+
+$(PRETRAINS)/venv/.ready: locks/pretrain.txt
+	@tools/setup $(PYTHON) $(PRETRAINS)/venv locks/pretrain.txt
+	@touch $@
+
+.PHONY: pretrain
+pretrain: $(PRETRAINS)/venv/.ready ## Train the shipped backbone pattern-net anew on rendered pictures (an hour or more; goes on where it was stopped)
+	@OMP_NUM_THREADS=1 nice $(PRETRAINS)/venv/bin/python -m jobs.pretrain $(PRETRAINS)
 
 .PHONY: wheel
 wheel: $(VENV)/.develops ## Build dist/*.whl

@@ -11,7 +11,7 @@ so changing one step does not reshuffle the others; there is no global state.
 
 from common.textures.camera import encode_jpeg
 from common.textures.patterns import FAMILIES, Canvas, Family, Flat
-from common.textures.rendering import DEMO, DEMO_COARSE, find_family, render
+from common.textures.rendering import DEMO, DEMO_COARSE, find_family, photograph_of, render
 from common.textures.settings import (
     ClothSettings,
     LightSettings,
@@ -40,5 +40,6 @@ __all__ = [
     "Streams",
     "encode_jpeg",
     "find_family",
+    "photograph_of",
     "render",
 ]

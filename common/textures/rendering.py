@@ -33,8 +33,11 @@ def render(family: str, seed: int, settings: Settings = DEMO) -> NDArray[np.uint
     Raises:
         BadParameters: no family has this name.
     """
-    draw = find_family(family)
-    streams = Streams(family, seed)
+    return photograph_of(find_family(family), Streams(family, seed), settings)
+
+
+def photograph_of(draw: Family, streams: Streams, settings: Settings) -> NDArray[np.uint8]:
+    """Photograph cloth that *draw* draws: (H, W, 3) uint8 RGB."""
     shape = _frame(streams, settings)
     side = round(CANVAS_SIDE * max(shape))
     canvas = Canvas((side, side), min(shape))

@@ -19,7 +19,8 @@ PARAMETERS = (
         "text",
         "gabor-texture",
         "The network whose features are used: `gabor-texture` (a bank of filters, blind to place and direction, for "
-        "patterns) or `gabor-layout` (keeps where things are, for shapes).",
+        "patterns), `pattern-net` (trained on rendered fabric patterns, for patterns at any distance and on clothes) or "
+        "`gabor-layout` (keeps where things are, for shapes).",
         aliases=("rf_pretrainedModelFilename",),
     ),
     Parameter(

@@ -31,6 +31,7 @@ def test_the_wheel_holds_locks_datasets_backbones_and_the_report_s_template(whee
         "jobs/locks/train.txt",
         "jobs/datasets/fashionTexture.yaml",
         "jobs/refine/backbones/gabor-texture.onnx",
+        "jobs/refine/backbones/pattern-net.onnx",
         "jobs/evaluate/report.html.j2",
         "common/textures/__init__.py",
     ):

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from jobs.pretrain.expressions import Graph, Tensor, concat
 from jobs.pretrain.filterbank import kernels
-from jobs.pretrain.filterbank.expressions import Graph, Tensor, concat
 
 NAME = "gabor-layout"
 RESOLUTION = 32

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from jobs.pretrain.expressions import Graph, Tensor, concat, stack
 from jobs.pretrain.filterbank import kernels
-from jobs.pretrain.filterbank.expressions import Graph, Tensor, concat, stack
 
 NAME = "gabor-texture"
 RESOLUTION = 256

@@ -13,7 +13,7 @@ from jobs.refine.stage import shipped
 from tests.support.rooms import defaults, run_step
 
 
-@pytest.mark.parametrize("name", ["gabor-texture", "gabor-layout"])
+@pytest.mark.parametrize("name", ["gabor-texture", "gabor-layout", "pattern-net"])
 def test_a_shipped_backbone_is_the_one_its_card_speaks_of(name: str, memory: MemoryStore) -> None:
     made = run_step(memory, "refine", values=defaults(refine_backbone=name))
     card = records.decode(made.read(CARD_FILE), Card, "card")

@@ -90,6 +90,15 @@ class Tensor:
     def __matmul__(self, matrix: Tensor) -> Tensor:
         return self.graph.apply("MatMul", self, matrix)
 
+    def between(self, low: float, high: float) -> Tensor:
+        return self.graph.apply("Clip", self, self.graph.constant(float(low)), self.graph.constant(float(high)))
+
+    def relu(self) -> Tensor:
+        return self.graph.apply("Relu", self)
+
+    def softmax(self, axis: int) -> Tensor:
+        return self.graph.apply("Softmax", self, axis=axis)
+
     def at_most(self, limit: float) -> Tensor:
         return self._with("Min", limit)
 
@@ -119,6 +128,9 @@ class Tensor:
     def mean(self, *axes: int, keep: bool = False) -> Tensor:
         return self.graph.apply("ReduceMean", self, axes=list(axes), keepdims=int(keep))
 
+    def maximum(self, *axes: int) -> Tensor:
+        return self.graph.apply("ReduceMax", self, axes=list(axes), keepdims=0)
+
     def sum(self, *axes: int, keep: bool = False) -> Tensor:
         return self.graph.apply("ReduceSum", self, self.graph.constant(list(axes)), keepdims=int(keep))
 
@@ -137,12 +149,12 @@ class Tensor:
         """Return some entries along an axis, which stays."""
         return self.graph.apply("Gather", self, self.graph.constant(list(indices)), axis=axis)
 
-    def convolve(self, kernels: ArrayLike, *, stride: int = 1, groups: int = 1) -> Tensor:
-        """Convolve with *kernels* (out, in / groups, k, k), k odd, zeros around the picture."""
+    def convolve(self, kernels: ArrayLike, *, bias: ArrayLike | None = None, stride: int = 1, groups: int = 1) -> Tensor:
+        """Convolve with *kernels* (out, in / groups, k, k), k odd, zeros around the picture; *bias* is (out,)."""
         weights = np.asarray(kernels)
         edge = weights.shape[-1] // 2
-        weight = self.graph.constant(weights)
-        return self.graph.apply("Conv", self, weight, pads=[edge] * 4, strides=[stride, stride], group=groups)
+        inputs = [self.graph.constant(weights)] + ([] if bias is None else [self.graph.constant(bias)])
+        return self.graph.apply("Conv", self, *inputs, pads=[edge] * 4, strides=[stride, stride], group=groups)
 
     def pool(self, side: int, stride: int, edge: int | None = None) -> Tensor:
         """Average over squares; what lies outside the picture does not count."""

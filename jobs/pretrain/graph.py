@@ -1,0 +1,98 @@
+"""The trained network as an ONNX graph from a picture to features, with its views inside.
+
+The same as `network` in torch, with batch normalisation folded into the convolutions. No exporter
+is involved, so equal weights give equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.pretrain.expressions import Graph, Tensor, concat
+from jobs.pretrain.views import RESOLUTION, View
+
+Weights: TypeAlias = Mapping[str, NDArray[np.float32]]
+
+STRIDES = (2, 2, 2, 1)
+GREY = (0.299, 0.587, 0.114)
+EPSILON = 1e-5
+"""Of torch's batch normalisation."""
+FLOOR = 0.01
+"""Added to probabilities before the logarithm: below it, differences are noise."""
+KINDS_WEIGHT = 4
+"""Chosen by measuring (docs/decisions/0021)."""
+
+
+def build(name: str, weights: Weights, kinds: NDArray[np.float32], views: Sequence[View]) -> bytes:
+    """Return the ONNX graph: image float32 (n, 3, h, w), RGB from 0 to 1, to features (n, `dimension(kinds, views)`).
+
+    *kinds* (families, kinds) says which family is of which kind. Features are, for each view, the
+    logarithms of the kinds' probabilities, then those of the families, averaged over the views: a
+    head that must learn from few garments finds what people name nearly ready-made. Heads standardise
+    features, which gives each the same say; so the kinds come KINDS_WEIGHT times.
+    """
+    graph = Graph(name)
+    image = graph.image().resize(3, RESOLUTION)
+    families = [logits(image, weights, view).softmax(1) for view in views]
+    table = graph.constant(kinds)
+    by_view = [(one @ table).log(FLOOR) for one in families]
+    together = sum(families[1:], families[0]) * (1 / len(views))
+    return graph.finish(concat([*by_view * KINDS_WEIGHT, together.log(FLOOR)], axis=1), dimension(kinds, views))
+
+
+def dimension(kinds: NDArray[np.float32], views: Sequence[View]) -> int:
+    """Count the features."""
+    families, coarse = kinds.shape
+    return int(families + coarse * len(views) * KINDS_WEIGHT)
+
+
+def logits(image: Tensor, weights: Weights, view: View) -> Tensor:
+    """Look at *image* (n, 3, RESOLUTION, RESOLUTION) through one view: the logits of families (n, k)."""
+    graph = image.graph
+    seen = graph.constant(view.rows()) @ image @ graph.constant(view.columns())
+    x = _normalise(seen)
+    x = _convolve(x, weights, "stem", "stem_norm", 2).relu()
+    for number, stride in enumerate(STRIDES):
+        x = _block(x, weights, f"blocks.{number}.", stride)
+    head = graph.constant(np.asarray(weights["head.weight"], np.float64).T)
+    return _pool(x, weights) @ head + graph.constant(weights["head.bias"])
+
+
+def _normalise(image: Tensor) -> Tensor:
+    graph = image.graph
+    grey = image.convolve(np.reshape(GREY, (1, 3, 1, 1)))
+    contrast = (grey - grey.mean(2, 3, keep=True)).square().mean(2, 3, keep=True).root(0.0) + 0.02
+    colours = (image - image.mean(2, 3, keep=True)) / contrast * 0.6
+    detail = grey - _around(grey)
+    spread = graph.apply("Relu", _around(detail.square())).root(0.0) + 0.015
+    return concat([colours, detail / spread], axis=1).between(-4, 4)
+
+
+def _around(plane: Tensor) -> Tensor:
+    return plane.pool(8, 8, edge=0).pool(5, 1).resize(1, plane)
+
+
+def _block(x: Tensor, weights: Weights, name: str, stride: int) -> Tensor:
+    short = x.pool(2, 2, edge=0) if stride == 2 else x
+    y = _convolve(x, weights, f"{name}first", f"{name}first_norm", stride).relu()
+    y = _convolve(y, weights, f"{name}second", f"{name}second_norm", 1)
+    return (y + _convolve(short, weights, f"{name}short", f"{name}short_norm", 1)).relu()
+
+
+def _convolve(x: Tensor, weights: Weights, name: str, norm: str, stride: int) -> Tensor:
+    """Convolve, with the normalisation that follows folded in."""
+    gain = weights[f"{norm}.weight"].astype(np.float64) / np.sqrt(weights[f"{norm}.running_var"].astype(np.float64) + EPSILON)
+    kernels = weights[f"{name}.weight"] * gain[:, None, None, None]
+    bias = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * gain
+    return x.convolve(kernels, stride=stride, bias=bias)
+
+
+def _pool(x: Tensor, weights: Weights) -> Tensor:
+    """Join mean, maximum and attended mean of the maps."""
+    share = x.convolve(weights["attention.weight"], bias=weights["attention.bias"]).reshape(0, 1, -1).softmax(2)
+    attended = (x.reshape(0, weights["attention.weight"].shape[1], -1) * share).sum(2)
+    return concat([x.mean(2, 3), x.maximum(2, 3), attended], axis=1)
