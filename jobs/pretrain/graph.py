@@ -24,7 +24,7 @@ EPSILON = 1e-5
 FLOOR = 0.01
 """Added to probabilities before the logarithm: below it, differences are noise."""
 KINDS_WEIGHT = 4
-"""Chosen by measuring (docs/decisions/0021)."""
+"""Chosen by measuring (docs/decisions/0022)."""
 
 
 def build(name: str, weights: Weights, kinds: NDArray[np.float32], views: Sequence[View]) -> bytes:

@@ -35,7 +35,7 @@ class View:
 
 
 VIEWS = (*(View(side) for side in (64, 80, 96, 112, 144, 192)), View(112, share=0.6))
-"""The whole picture from far to near, and its middle; chosen by measuring (docs/decisions/0021)."""
+"""The whole picture from far to near, and its middle; chosen by measuring (docs/decisions/0022)."""
 
 
 def _scaling(side: int, share: float, place: float) -> NDArray[np.float64]:
