@@ -6,15 +6,13 @@ colours about their mean, and its grey about the mean and contrast of the neighb
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from jobs.pretrain.graph import GREY, STRIDES
+
 WIDTHS = (24, 48, 96, 192, 256)
-STRIDES = (2, 2, 2, 1)
-GREY = (0.299, 0.587, 0.114)
 NEAR, AROUND = 8, 5
 """Local means: over squares of 8 pixels, then over 5 x 5 of those."""
 
@@ -76,13 +74,3 @@ class Network(nn.Module):
         weight = self.attention(x).flatten(2).softmax(2)
         attended = (x.flatten(2) * weight).sum(2)
         return torch.cat([x.mean((2, 3)), x.amax((2, 3)), attended], 1)
-
-
-def parameters(network: nn.Module) -> int:
-    """Count what is learned."""
-    return sum(weight.numel() for weight in network.parameters())
-
-
-def state(network: nn.Module) -> dict[str, Any]:
-    """Return the weights as arrays by name."""
-    return {name: value.detach().numpy() for name, value in network.state_dict().items()}

@@ -7,7 +7,6 @@ does not depend on how fast rendering is.
 
 from __future__ import annotations
 
-import argparse
 import copy
 import csv
 import os
@@ -26,6 +25,7 @@ from jobs.pretrain.network import Network
 from jobs.pretrain.patterns import PATTERNS, kinds_of_families
 from jobs.pretrain.pool import HELD_OUT, HELD_OUT_FIRST, SHARD, families_path, pixels_path
 from jobs.pretrain.recipe import Recipe
+from jobs.pretrain.scenes import SIDE
 
 CURVE = ("step", "seconds", "rate", "loss", "held_out_loss", "family_accuracy", "kind_accuracy")
 
@@ -128,9 +128,8 @@ def train(recipe: Recipe, pool: Path, folder: Path, *, every: int = 100) -> None
         progress.step += 1
         if progress.step % every == 0 or progress.step == recipe.steps:
             row = {"step": progress.step, "seconds": round(before + time.monotonic() - started, 1)}
-            row |= {"rate": recipe.rate_at(progress.step - 1), "loss": float(np.mean(losses))} | _measure(
-                progress.average, pool, kinds, recipe
-            )
+            row |= {"rate": recipe.rate_at(progress.step - 1), "loss": float(np.mean(losses))}
+            row |= _measure(progress.average, pool, kinds, recipe)
             progress.curve.append(row)
             losses = []
             print(" ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
@@ -163,7 +162,7 @@ def _measure(network: Network, pool: Path, kinds: Tensor, recipe: Recipe) -> dic
     """Measure on pictures that are never trained on."""
     network.eval()
     logits, families = [], []
-    edge = (144 - recipe.side) // 2
+    edge = (SIDE - recipe.side) // 2
     with torch.no_grad():
         for shard in range(HELD_OUT_FIRST, HELD_OUT_FIRST + HELD_OUT):
             pixels = _open(pool, shard)[:, edge : edge + recipe.side, edge : edge + recipe.side]
@@ -188,16 +187,3 @@ def _write(folder: Path, progress: Progress) -> None:
         writer = csv.DictWriter(file, CURVE)
         writer.writeheader()
         writer.writerows(progress.curve)
-
-
-def main() -> None:
-    """Train as the command line says."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("pool", type=Path)
-    options.add_argument("folder", type=Path)
-    chosen = options.parse_args()
-    train(Recipe(), chosen.pool, chosen.folder)
-
-
-if __name__ == "__main__":
-    main()
