@@ -15,7 +15,6 @@ import msgspec
 from common.artifact import Artifact
 from common.dataset import Row
 from common.errors import Damaged
-from common.records import Value
 from common.tables import read_table, write_table
 from jobs.scrape.rows import Fetched
 from jobs.scrape.sources import Item, Origin
@@ -25,7 +24,7 @@ STILL_THERE = "unchanged"
 NO_LICENCE = "licence not known"
 
 
-class Provenance(Value, frozen=True, kw_only=True):
+class Provenance(Origin, frozen=True, kw_only=True):
     """One picture of one class. `sha256` is that of the bytes as they came, `id` that of the picture as it is kept.
 
     `url` is what was asked for, `final` where that led; `fetched` and `checked` are ISO 8601, UTC; `found` says what the last check found.
@@ -34,16 +33,7 @@ class Provenance(Value, frozen=True, kw_only=True):
     label: str
     token: str
     id: str
-    url: str
     final: str = ""
-    landing: str = ""
-    title: str = ""
-    creator: str = ""
-    licence: str = ""
-    licence_url: str = ""
-    attribution: str = ""
-    provider: str = ""
-    sha256: str = ""
     status: int = 0
     fetched: str = ""
     reason: str = ""
@@ -93,8 +83,7 @@ def page(rows: Iterable[Provenance]) -> str:
 
 def _begin(row: Row, origin: Origin | None) -> Provenance:
     known = origin or Origin(url=row.name, licence=row.licence)
-    facts = {name: value for name, value in msgspec.structs.asdict(known).items() if name != "sha256"}
-    return Provenance(label=row.label, token=row.token, id="", **facts)
+    return Provenance(**{**msgspec.structs.asdict(known), "sha256": ""}, label=row.label, token=row.token, id="")
 
 
 def _note(one: Provenance, row: Row, outcome: Fetched | None) -> Provenance:

@@ -24,6 +24,7 @@ from common.tables import write_table
 from jobs.scrape import provenance, ranges
 from jobs.scrape.fetching import OUTCOMES, Basket, Chunk, check_all, shards_of
 from jobs.scrape.mending import Mender
+from jobs.scrape.provenance import Provenance
 from jobs.scrape.rows import Fetched, advance
 from jobs.scrape.sources import Item, Kind, Listing, Offer, Origin, Reach, kind_named, kind_of
 
@@ -142,8 +143,7 @@ def _is_wanted(row: Row | None, asked: Asked) -> bool:
 
 def _with_sums(items: Iterable[Item], work: Work) -> list[Item]:
     """Let items be fetched with the sha256 that their bytes had at first sight."""
-    before = provenance.of_snapshot(work.inputs["previous"]) if "previous" in work.inputs else []
-    sums = {one.token: one.sha256 for one in before if one.id and one.sha256}
+    sums = {one.token: one.sha256 for one in _provenance_before(work) if one.id and one.sha256}
     return [
         msgspec.structs.replace(item, recipe={**item.recipe, "sha256": sums[item.token]}) if item.token in sums else item for item in items
     ]
@@ -180,9 +180,13 @@ def _shards(fetched: UnitReader) -> Iterator[Unit]:
             yield make_unit(f"shard-{content[0].sha256[:16]}", content)
 
 
+def _provenance_before(work: Work) -> list[Provenance]:
+    return provenance.of_snapshot(work.inputs["previous"]) if "previous" in work.inputs else []
+
+
 def _provenance(work: Work, rows: list[Row], items: list[Item], outcomes: list[Fetched]) -> Mapping[str, bytes]:
     """Return what says where the pictures come from; nothing where none is from the web."""
-    before = provenance.of_snapshot(work.inputs["previous"]) if "previous" in work.inputs else []
+    before = _provenance_before(work)
     if not before and not any(one.time for one in outcomes):
         return {}
     return provenance.write(provenance.advance(before, rows, items, outcomes))

@@ -12,7 +12,6 @@ from typing import Any
 
 from common import artifact, records, shards
 from common.artifact import Artifact, seal
-from common.code import code_digest
 from common.model import CARD_FILE, MODEL_FILE
 from common.records import Plan, Recipe
 from common.store import Store
@@ -21,8 +20,9 @@ from jobs.controller.render import render
 from tests.bench import resnet
 from tests.bench.photographs import photograph
 from tests.bench.place import Place, prepared
+from tests.bench.plans import plan_of
 from tests.bench.rows import Bench, Row, emit, machine, say
-from tests.support.rooms import commit
+from tests.support.rooms import commit, defaults
 
 SHARDS, PER_SHARD, NODES = 12, 256, 4
 CPU = {"cpu": "400m", "memory": "2Gi"}
@@ -68,22 +68,7 @@ def make_plan(store: Store) -> Plan:
         made.append((f"shard-{number}", commit(store, "scrape/fetch", shards.pack(pictures)).manifest))
     recipe = Recipe(step="scrape/snapshot", parameters={}, inputs={}, code="")
     snapshot = Artifact(store, seal(store, recipe, made, "bench"))
-    (step,) = FEATURIZE.steps
-    inputs = {"snapshot": snapshot.manifest.ref, "backbone": backbone.manifest.ref}
-    parameters = {one.name: one.default for one in FEATURIZE.parameters}
-    code = code_digest(FEATURIZE)
-    whole = Recipe(step=step.name, parameters=parameters, inputs={name: ref.digest for name, ref in inputs.items()}, code=code)
-    return Plan(
-        run="bench-nodes",
-        step=step.name,
-        attempt=1,
-        key=whole.key,
-        inputs=inputs,
-        parameters=parameters,
-        tasks=graph.tasks(step, whole, snapshot.manifest.units),
-        fan_out=step.fan_out,
-        code=code,
-    )
+    return plan_of("bench-nodes", "featurize", {"snapshot": snapshot, "backbone": backbone}, defaults())
 
 
 def run(place: Place, plan: Plan, nodes: int) -> tuple[float, list[str]]:

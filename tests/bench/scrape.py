@@ -23,15 +23,16 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from common import artifact, records
-from common.code import code_digest
-from common.records import Plan, Recipe, canonical
+from common import artifact, records, shards
+from common.artifact import Artifact
+from common.records import Plan, canonical
 from common.store.local import LocalStore
 from jobs import harness
-from jobs.controller import graph
+from jobs.scrape.fetching import shards_of
 from jobs.scrape.sources import Offer, Reach, kind_named
 from tests.bench.footprint import Footprint, watched
 from tests.bench.gallery import HOSTS, url_of
+from tests.bench.plans import plan_of
 from tests.bench.rounds import alternate, best, seconds
 from tests.bench.rows import Bench, Row, cores, emit, machine, more, say
 from tests.cluster.certificates import Authority
@@ -118,8 +119,16 @@ def ours(web: Web, count: int, side: int, footprint: Footprint | None = None) ->
         each = [(command, {**environment, harness.INDEX: str(index)}) for index in range(len(plan.tasks))]
         taken = seconds(lambda: finish(each, footprint))
         made = [artifact.find(store, plan.step, task.key) for task in plan.tasks]
-        assert sum(int(one.info["pictures"]) for one in made if one) == count
+        sides = [min(entry.width, entry.height) for one in made if one for entry in entries_of(Artifact(store, one))]
+        assert len(sides) == count
+        assert not side or set(sides) == {side}, "they were to be resized"
         return taken
+
+
+def entries_of(fetched: Artifact) -> Iterator[shards.Entry]:
+    """Yield what a fetched range's indexes say of its pictures."""
+    for parts in shards_of(fetched):
+        yield from shards.read_entries(fetched.read(parts[shards.INDEX]))
 
 
 def make_plan(store: LocalStore, urls: Sequence[str], file: Path, side: int) -> Plan:
@@ -128,25 +137,9 @@ def make_plan(store: LocalStore, urls: Sequence[str], file: Path, side: int) -> 
     kind = kind_named("urls")
     items = kind.open(Reach(str(file))).look(lambda *_: None).items
     listing = commit(store, "run/listing", {"listing.json": canonical(Offer(source=kind.name, items=items))})
-    values = defaults(source=str(file), scrape_rangeUrls=-(-len(urls) // cores()), scrape_side=side)
+    values = defaults(source=str(file), scrape_rangeUrls=-(-len(urls) // cores()), scrape_shortSide=side)
     listed = run_step(store, "scrape/list", {"listing": listing}, values)
-    stage = graph.load().stage("scrape")
-    step = next(one for one in stage.steps if one.name == "scrape/fetch")
-    inputs = {"list": listed.manifest.ref}
-    parameters = {name: values[name] for name in step.parameters(values)}
-    code = code_digest(stage)
-    whole = Recipe(step=step.name, parameters=parameters, inputs={name: ref.digest for name, ref in inputs.items()}, code=code)
-    return Plan(
-        run="bench-scrape",
-        step=step.name,
-        attempt=1,
-        key=whole.key,
-        inputs=inputs,
-        parameters=parameters,
-        tasks=graph.tasks(step, whole, listed.manifest.units),
-        fan_out=step.fan_out,
-        code=code,
-    )
+    return plan_of("bench-scrape", "scrape/fetch", {"list": listed}, values)
 
 
 def img2dataset(web: Web, count: int, side: int, footprint: Footprint | None = None) -> float:

@@ -17,9 +17,11 @@ from jobs.controller import graph
 
 
 def defaults(**changed: Any) -> Values:
-    """Return all settings at their defaults, with some changed (`split_ratio` for `split.ratio`)."""
+    """Return all settings at their defaults, with some changed (`split_ratio` for `split.ratio`). Another name is an error."""
     values = {parameter.name: parameter.default for parameter in graph.load().parameters}
-    return Values({**values, **{name.replace("_", ".", 1): value for name, value in changed.items()}})
+    named = {name.replace("_", ".", 1): value for name, value in changed.items()}
+    assert named.keys() <= values.keys(), f"no settings: {named.keys() - values.keys()}"
+    return Values({**values, **named})
 
 
 def run_step(
