@@ -30,10 +30,20 @@ MAX_MODEL_BYTES = 1 << 30
 OPSET = 17
 
 
+class Trunk(msgspec.Struct, frozen=True):
+    """The part of a graph that refinement trains: from what the network sees, (n, channels, side, side), to its features (n, dimension)."""
+
+    entry: str
+    exit: str
+    side: int
+    dimension: int
+
+
 class Card(Document, frozen=True, kw_only=True, tag="card/1"):
     """What a model is and how to use it. A backbone has no classes; its output is `features`.
 
-    `training` says how it came to be; `temperature` is what its margins were divided by.
+    `training` says how it came to be; `temperature` is what its margins were divided by. A backbone that looks at a picture in
+    several ways has several `trunks`, which share their weights; one without is its own.
     """
 
     name: str
@@ -47,6 +57,7 @@ class Card(Document, frozen=True, kw_only=True, tag="card/1"):
     training: dict[str, Any] = msgspec.field(default_factory=dict)
     source: str = ""
     licence: str = ""
+    trunks: tuple[Trunk, ...] = ()
 
 
 class Model:

@@ -90,6 +90,11 @@ class Tensor:
     def __matmul__(self, matrix: Tensor) -> Tensor:
         return self.graph.apply("MatMul", self, matrix)
 
+    def named(self, name: str) -> Tensor:
+        """Return the same under a name that others may rely on."""
+        self.graph.nodes.append(helper.make_node("Identity", [self.name], [name], name=f"bank/{len(self.graph.nodes)}"))
+        return Tensor(self.graph, name)
+
     def between(self, low: float, high: float) -> Tensor:
         return self.graph.apply("Clip", self, self.graph.constant(float(low)), self.graph.constant(float(high)))
 

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from common.model import Trunk
 from jobs.pretrain.expressions import Graph, Tensor, concat
 from jobs.pretrain.views import RESOLUTION, View
 
@@ -37,7 +38,7 @@ def build(name: str, weights: Weights, kinds: NDArray[np.float32], views: Sequen
     """
     graph = Graph(name)
     image = graph.image().resize(3, RESOLUTION)
-    families = [logits(image, weights, view).softmax(1) for view in views]
+    families = [logits(image, weights, view, f"views/{number}").softmax(1) for number, view in enumerate(views)]
     table = graph.constant(kinds)
     by_view = [(one @ table).log(FLOOR) for one in families]
     together = sum(families[1:], families[0]) * (1 / len(views))
@@ -50,16 +51,25 @@ def dimension(kinds: NDArray[np.float32], views: Sequence[View]) -> int:
     return int(families + coarse * len(views) * KINDS_WEIGHT)
 
 
-def logits(image: Tensor, weights: Weights, view: View) -> Tensor:
-    """Look at *image* (n, 3, RESOLUTION, RESOLUTION) through one view: the logits of families (n, k)."""
+def trunks(weights: Weights, views: Sequence[View]) -> tuple[Trunk, ...]:
+    """Name the parts that refinement trains, one for each view."""
+    width = weights["head.weight"].shape[1]
+    return tuple(Trunk(f"views/{number}/seen", f"views/{number}/maps", view.side, width) for number, view in enumerate(views))
+
+
+def logits(image: Tensor, weights: Weights, view: View, place: str) -> Tensor:
+    """Look at *image* (n, 3, RESOLUTION, RESOLUTION) through one view: the logits of families (n, k).
+
+    Refinement trains what lies between the tensors *place*/seen and *place*/maps.
+    """
     graph = image.graph
     seen = graph.constant(view.rows()) @ image @ graph.constant(view.columns())
-    x = _normalise(seen)
+    x = _normalise(seen).named(f"{place}/seen")
     x = _convolve(x, weights, "stem", "stem_norm", 2).relu()
     for number, stride in enumerate(STRIDES):
         x = _block(x, weights, f"blocks.{number}.", stride)
     head = graph.constant(np.asarray(weights["head.weight"], np.float64).T)
-    return _pool(x, weights) @ head + graph.constant(weights["head.bias"])
+    return _pool(x, weights).named(f"{place}/maps") @ head + graph.constant(weights["head.bias"])
 
 
 def _normalise(image: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""What trains: torch or CNTK behind one face (`base`)."""

@@ -1,0 +1,102 @@
+"""The network that refinement trains, as data: what a backend builds, and an ONNX file can be written from.
+
+It is read from a backbone's ONNX graph: the nodes between what a picture looks like when the
+network sees it (`input`) and the features, with their weights. Each backend builds it from the same few operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from common.errors import BadInput
+
+Weights: TypeAlias = dict[str, NDArray[Any]]
+
+OPERATORS = frozenset({
+    "Add", "AveragePool", "BatchNormalization", "Clip", "Concat", "Conv", "Div", "Flatten", "Gemm", "GlobalAveragePool", "GlobalMaxPool",
+    "Identity", "MatMul", "MaxPool", "Mul", "ReduceMax", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Softmax", "Sub",
+})  # fmt: skip
+"""What every backend can train; pictures in, maps, and vectors out."""
+
+
+class Node(msgspec.Struct, frozen=True):
+    """One operator, as ONNX defines it at the opset of `common.model`; attributes are numbers, words and lists of numbers."""
+
+    op: str
+    inputs: tuple[str, ...]
+    output: str
+    attributes: dict[str, Any]
+
+
+class Network(msgspec.Struct, frozen=True):
+    """Nodes in the order of computing, from `input` (n, channels, h, w) to `output` (n, dimension)."""
+
+    nodes: tuple[Node, ...]
+    input: str
+    output: str
+    dimension: int
+
+
+def read(data: bytes, entry: str, exit_: str, dimension: int) -> tuple[Network, Weights]:
+    """Return the part of an ONNX graph between two tensors, and its constants by name.
+
+    Raises:
+        BadInput: no such tensors, something else flows in, or an operator that cannot be trained.
+    """
+    graph = onnx.load_from_string(data).graph
+    makers = {output: node for node in graph.node for output in node.output}
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    constants |= {node.output[0]: _constant(node) for node in graph.node if node.op_type == "Constant"}
+    needed = _between(makers, constants, entry, exit_)
+    nodes = tuple(_node(node) for node in graph.node if node.output and node.output[0] in needed)
+    used = {name for node in nodes for name in node.inputs}
+    return Network(nodes, entry, exit_, dimension), {name: value for name, value in constants.items() if name in used}
+
+
+def put_back(data: bytes, weights: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return the ONNX file with some of its constants replaced; names that it does not have are left out."""
+    model = onnx.load_from_string(data)
+    for tensor in model.graph.initializer:
+        if tensor.name in weights:
+            tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(weights[tensor.name], np.float32), tensor.name))
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _between(makers: Mapping[str, onnx.NodeProto], constants: Mapping[str, Any], entry: str, exit_: str) -> set[str]:
+    """Name what is computed on the way from *entry* to *exit_*."""
+    needed: set[str] = set()
+    waiting = [exit_]
+    while waiting:
+        name = waiting.pop()
+        if name in needed or name in constants or name in ("", entry):
+            continue
+        if name not in makers:
+            raise BadInput(f"The backbone cannot be refined: its part from {entry!r} to {exit_!r} also reads {name!r}.")
+        node = makers[name]
+        if node.op_type not in OPERATORS:
+            raise BadInput(f"The backbone cannot be refined: no backend trains the operator {node.op_type} (at {name!r}).")
+        needed.add(name)
+        waiting += node.input
+    return needed
+
+
+def _node(node: onnx.NodeProto) -> Node:
+    attributes = {one.name: _plain(onnx.helper.get_attribute_value(one)) for one in node.attribute}
+    return Node(node.op_type, tuple(node.input), node.output[0], attributes)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode()
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _constant(node: onnx.NodeProto) -> NDArray[Any]:
+    return numpy_helper.to_array(node.attribute[0].t)
