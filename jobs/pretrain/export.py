@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from common import records
 from common.images import Preprocessing
-from common.model import Card
+from common.model import Card, Trunk
 from jobs.pretrain import graph
 from jobs.pretrain.patterns import KINDS, PATTERNS, kinds_of_families
 from jobs.pretrain.views import RESOLUTION, VIEWS
@@ -28,11 +28,12 @@ def export(run: Path, folder: Path) -> list[Path]:
     """Write NAME.onnx, .json, .curve.csv and .curve.png from what training left in *run*; return their paths."""
     with np.load(run / "weights.npz", allow_pickle=False) as weights:
         model = graph.build(NAME, dict(weights), kinds_of_families(), VIEWS)
+        trunks = graph.trunks(dict(weights), VIEWS)
     curve = (run / "curve.csv").read_text()
     rows = read_curve(curve)
     files = {
         ".onnx": model,
-        ".json": records.encode(card(model, rows)),
+        ".json": records.encode(card(model, rows, trunks)),
         ".curve.csv": curve.encode(),
         ".curve.png": plot(rows),
     }
@@ -47,8 +48,8 @@ def read_curve(text: str) -> Rows:
     return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(text.splitlines())]
 
 
-def card(model: bytes, rows: Rows) -> Card:
-    """Return the card of the backbone whose ONNX file is *model*."""
+def card(model: bytes, rows: Rows, trunks: tuple[Trunk, ...]) -> Card:
+    """Return the card of the backbone whose ONNX file is *model* and whose parts that refinement trains are *trunks*."""
     last = rows[-1]
     training: dict[str, Any] = {
         "method": "classification of rendered patterns, with no photograph",
@@ -67,6 +68,7 @@ def card(model: bytes, rows: Rows) -> Card:
         training=training,
         source="Darkroom, jobs/pretrain",
         licence="Apache-2.0",
+        trunks=trunks,
     )
 
 

@@ -150,6 +150,10 @@ class Tensor:
         """Transpose (n, a, b) to (n, b, a)."""
         return self.graph.apply("Transpose", self, perm=[0, 2, 1])
 
+    def transpose(self) -> Tensor:
+        """Transpose a matrix (a, b) to (b, a)."""
+        return self.graph.apply("Transpose", self, perm=[1, 0])
+
     def pick(self, axis: int, *indices: int) -> Tensor:
         """Return some entries along an axis, which stays."""
         return self.graph.apply("Gather", self, self.graph.constant(list(indices)), axis=axis)

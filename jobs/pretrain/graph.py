@@ -63,7 +63,9 @@ def logits(image: Tensor, weights: Weights, view: View, place: str) -> Tensor:
     Refinement trains what lies between the tensors *place*/seen and *place*/maps.
     """
     graph = image.graph
-    seen = graph.constant(view.rows()) @ image @ graph.constant(view.columns())
+    rows = graph.constant(view.rows())
+    columns = rows.transpose() if view.down == view.right else graph.constant(view.columns())
+    seen = rows @ image @ columns
     x = _normalise(seen).named(f"{place}/seen")
     x = _convolve(x, weights, "stem", "stem_norm", 2).relu()
     for number, stride in enumerate(STRIDES):

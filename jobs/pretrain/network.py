@@ -12,14 +12,14 @@ from torch.nn import functional
 
 from jobs.pretrain.graph import GREY, STRIDES
 
-WIDTHS = (24, 48, 96, 192, 256)
+WIDTHS = (24, 48, 96, 192, 320)
 NEAR, AROUND = 8, 5
 """Local means: over squares of 8 pixels, then over 5 x 5 of those."""
 
 
 def normalise(image: Tensor) -> Tensor:
     """Turn RGB from 0 to 1, (n, 3, h, w), into the four channels that the network sees."""
-    grey = (image * torch.tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    grey = (image * torch.tensor(GREY, device=image.device).view(1, 3, 1, 1)).sum(1, keepdim=True)
     contrast = (grey - grey.mean((2, 3), keepdim=True)).square().mean((2, 3), keepdim=True).sqrt() + 0.02
     colours = (image - image.mean((2, 3), keepdim=True)) / contrast * 0.6
     detail = grey - _around(grey)
@@ -67,7 +67,7 @@ class Network(nn.Module):
         return self.head(functional.dropout(self.embed(image), 0.1, self.training))
 
     def embed(self, image: Tensor) -> Tensor:
-        """Return mean, maximum and attended mean of the last maps, (n, 768)."""
+        """Return mean, maximum and attended mean of the last maps, (n, 960)."""
         x = functional.relu(self.stem_norm(self.stem(normalise(image))))
         for block in self.blocks:
             x = block(x)

@@ -11,24 +11,25 @@ import numpy as np
 class Recipe:
     """The settings of a training run; the defaults are those of the shipped backbone."""
 
-    steps: int = 3000
-    batch: int = 128
+    steps: int = 9000
+    batch: int = 512
     seed: int = 0
-    rate: float = 3e-3
-    weight_decay: float = 0.02
-    warm_up: int = 100
+    rate: float = 4e-3
+    weight_decay: float = 0.03
+    warm_up: int = 300
     """Steps."""
-    cooling: float = 0.33
+    cooling: float = 0.4
     """Share of the steps over which the rate falls to 0, as a cosine."""
     smoothing: float = 0.05
     kind_weight: float = 0.5
-    shards: int = 700
+    shards: int = 640
     first_shards: int = 60
     """Shards that the first step may draw from."""
-    shards_per_step: float = 0.12
-    """Shards that join at each step."""
-    side: int = 112
-    momentum: float = 0.998
+    complete: float = 0.75
+    """Share of the steps after which all shards have joined."""
+    drawn: int = 32
+    """Shards that a batch is drawn from."""
+    momentum: float = 0.999
     """Of the moving average of the weights, which is what is kept."""
 
     def rate_at(self, step: int) -> float:
@@ -40,4 +41,5 @@ class Recipe:
 
     def shards_at(self, step: int) -> int:
         """Count the shards that a step may draw from."""
-        return min(self.shards, self.first_shards + int(step * self.shards_per_step))
+        joined = (self.shards - self.first_shards) * step / (self.complete * self.steps)
+        return min(self.shards, self.first_shards + int(joined))

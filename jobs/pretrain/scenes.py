@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]
 
-SIDE = 144
+SIDE = 160
 FAMILIES = tuple(PATTERNS)
 
 NEAR = Settings(
