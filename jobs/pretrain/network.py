@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from jobs.pretrain.graph import GREY, STRIDES
 
-WIDTHS = (24, 48, 96, 192, 320)
+WIDTHS = (24, 48, 96, 192, 256)
 NEAR, AROUND = 8, 5
 """Local means: over squares of 8 pixels, then over 5 x 5 of those."""
 
@@ -67,7 +67,7 @@ class Network(nn.Module):
         return self.head(functional.dropout(self.embed(image), 0.1, self.training))
 
     def embed(self, image: Tensor) -> Tensor:
-        """Return mean, maximum and attended mean of the last maps, (n, 960)."""
+        """Return mean, maximum and attended mean of the last maps, (n, 768)."""
         x = functional.relu(self.stem_norm(self.stem(normalise(image))))
         for block in self.blocks:
             x = block(x)

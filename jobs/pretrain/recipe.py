@@ -9,14 +9,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of a training run; the defaults are those of the shipped backbone."""
+    """The settings of a training run. What the shipped backbone was trained with stands on its card."""
 
-    steps: int = 9000
-    batch: int = 512
+    steps: int = 12_000
+    batch: int = 128
     seed: int = 0
-    rate: float = 4e-3
-    weight_decay: float = 0.03
-    warm_up: int = 300
+    rate: float = 3e-3
+    weight_decay: float = 0.02
+    warm_up: int = 200
     """Steps."""
     cooling: float = 0.4
     """Share of the steps over which the rate falls to 0, as a cosine."""
@@ -27,7 +27,7 @@ class Recipe:
     """Shards that the first step may draw from."""
     complete: float = 0.75
     """Share of the steps after which all shards have joined."""
-    drawn: int = 32
+    drawn: int = 16
     """Shards that a batch is drawn from."""
     momentum: float = 0.999
     """Of the moving average of the weights, which is what is kept."""

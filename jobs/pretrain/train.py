@@ -134,7 +134,7 @@ def _step(progress: Progress, recipe: Recipe, shards: Shards, kinds: Tensor) -> 
     pixels, families = shards.draw(recipe, progress.step)
     images = augment(pixels, torch.Generator().manual_seed(recipe.seed * 1_000_003 + progress.step))
     progress.network.train()
-    with torch.autocast(pixels.device.type, dtype=torch.bfloat16):
+    with torch.autocast(pixels.device.type, dtype=torch.bfloat16, enabled=_has_bfloat16(pixels.device)):
         logits = progress.network(images)
     loss = _loss(logits.float(), families, kinds, recipe)
     progress.optimiser.zero_grad()
@@ -143,6 +143,11 @@ def _step(progress: Progress, recipe: Recipe, shards: Shards, kinds: Tensor) -> 
     progress.optimiser.step()
     progress.follow(min(recipe.momentum, (progress.step + 1) / (progress.step + 20)))
     return loss.detach()
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    """Say whether half as many bits are faster there: processors without the instructions take ten times as long."""
+    return device.type == "cuda" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 no public name says it
 
 
 def _loss(logits: Tensor, families: Tensor, kinds: Tensor, recipe: Recipe) -> Tensor:

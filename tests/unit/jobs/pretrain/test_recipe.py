@@ -11,8 +11,8 @@ RECIPE = Recipe()
 
 def test_rates_warm_up_stay_and_cool_down_to_nothing() -> None:
     rates = [RECIPE.rate_at(step) for step in range(RECIPE.steps)]
-    assert rates[0] < rates[50] < rates[99] == rates[100] == rates[2000] == RECIPE.rate
-    assert all(later <= earlier for earlier, later in pairwise(rates[100:]))
+    assert rates[0] < rates[50] < rates[199] == rates[200] == rates[2000] == RECIPE.rate
+    assert all(later <= earlier for earlier, later in pairwise(rates[200:]))
     assert rates[-1] < 1e-3 * RECIPE.rate
 
 
