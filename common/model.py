@@ -39,6 +39,13 @@ class Trunk(msgspec.Struct, frozen=True):
     dimension: int
 
 
+class Named(msgspec.Struct, frozen=True):
+    """What a backbone knows by itself: the words that people call it, and the features whose mean is the logarithm of its probability."""
+
+    words: tuple[str, ...]
+    features: tuple[int, ...]
+
+
 class Card(Document, frozen=True, kw_only=True, tag="card/1"):
     """What a model is and how to use it. A backbone has no classes; its output is `features`.
 
@@ -58,6 +65,7 @@ class Card(Document, frozen=True, kw_only=True, tag="card/1"):
     source: str = ""
     licence: str = ""
     trunks: tuple[Trunk, ...] = ()
+    names: tuple[Named, ...] = ()
 
 
 class Model:
@@ -110,14 +118,24 @@ def _providers(available: list[str]) -> list[str | tuple[str, dict[str, str]]]:
 
 
 class Head:
-    """A linear classifier on features: standardise, scale to unit length, weigh, divide by a temperature.
+    """A linear classifier on features: standardise, scale to unit length, weigh, divide by a temperature, add what a prior knows.
 
-    Shapes: `mean`, `scale` (d,); `weights` (k, d); `bias` (k,). float32.
+    Shapes: `mean`, `scale` (d,); `weights` (k, d); `bias` (k,); `known` (k, d) acts on the features as they are. float32.
     """
 
-    def __init__(self, mean: Matrix, scale: Matrix, weights: Matrix, bias: Matrix, *, unit_length: bool, temperature: float) -> None:
+    def __init__(
+        self,
+        mean: Matrix,
+        scale: Matrix,
+        weights: Matrix,
+        bias: Matrix,
+        *,
+        unit_length: bool,
+        temperature: float,
+        known: Matrix | None = None,
+    ) -> None:
         self.mean, self.scale, self.weights, self.bias = mean, scale, weights, bias
-        self.unit_length, self.temperature = unit_length, temperature
+        self.unit_length, self.temperature, self.known = unit_length, temperature, known
 
 
 def attach_head(backbone: bytes, head: Head) -> bytes:
@@ -167,6 +185,8 @@ def _head_graph(head: Head) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto
         "temperature": np.asarray([head.temperature], np.float32),
         "tiny": np.asarray([1e-12], np.float32),
     }
+    if head.known is not None:
+        constants["known"] = head.known
     names = {name: f"head/{name}" for name in constants}
     nodes = [
         helper.make_node("Sub", [FEATURES, names["mean"]], ["head/centred"], name="head/centre"),
@@ -183,8 +203,15 @@ def _head_graph(head: Head) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto
     nodes += [
         helper.make_node("Gemm", [last, names["weights"], names["bias"]], [MARGINS], name="head/linear", transB=1),
         helper.make_node("Div", [MARGINS, names["temperature"]], ["head/tempered"], name="head/temper"),
-        helper.make_node("Softmax", ["head/tempered"], [PROBABILITIES], name="head/softmax", axis=1),
     ]
+    last = "head/tempered"
+    if head.known is not None:
+        nodes += [
+            helper.make_node("Gemm", [FEATURES, names["known"]], ["head/prior"], name="head/know", transB=1),
+            helper.make_node("Add", [last, "head/prior"], ["head/both"], name="head/add"),
+        ]
+        last = "head/both"
+    nodes.append(helper.make_node("Softmax", [last], [PROBABILITIES], name="head/softmax", axis=1))
     used = {name for node in nodes for name in node.input}
     tensors = [numpy_helper.from_array(np.asarray(value, np.float32), names[name]) for name, value in constants.items()]
     return nodes, [tensor for tensor in tensors if tensor.name in used]

@@ -69,6 +69,7 @@ def card(model: bytes, rows: Rows, trunks: tuple[Trunk, ...]) -> Card:
         source="Darkroom, jobs/pretrain",
         licence="Apache-2.0",
         trunks=trunks,
+        names=graph.names(kinds_of_families(), VIEWS),
     )
 
 

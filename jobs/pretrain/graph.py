@@ -12,8 +12,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from common.model import Trunk
+from common.model import Named, Trunk
 from jobs.pretrain.expressions import Graph, Tensor, concat
+from jobs.pretrain.patterns import KINDS, PATTERNS, WORDS_OF_FAMILIES, WORDS_OF_KINDS
 from jobs.pretrain.views import RESOLUTION, View
 
 Weights: TypeAlias = Mapping[str, NDArray[np.float32]]
@@ -49,6 +50,16 @@ def dimension(kinds: NDArray[np.float32], views: Sequence[View]) -> int:
     """Count the features."""
     families, coarse = kinds.shape
     return int(families + coarse * len(views) * KINDS_WEIGHT)
+
+
+def names(kinds: NDArray[np.float32], views: Sequence[View]) -> tuple[Named, ...]:
+    """Say where among the features of `build` the kinds and families stand that people have words for."""
+    families, coarse = kinds.shape
+    first = dimension(kinds, views) - families
+    return (
+        *(Named(words, tuple(range(KINDS.index(kind), coarse * len(views), coarse))) for kind, words in WORDS_OF_KINDS.items()),
+        *(Named(words, (first + list(PATTERNS).index(family),)) for family, words in WORDS_OF_FAMILIES.items()),
+    )
 
 
 def trunks(weights: Weights, views: Sequence[View]) -> tuple[Trunk, ...]:

@@ -21,7 +21,7 @@ from scipy.special import log_softmax
 from sklearn.model_selection import StratifiedGroupKFold
 
 from common.progress import Reporter, silent, track
-from jobs.train import newton
+from jobs.train import newton, prior
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -35,12 +35,13 @@ ABSENT = -10.0  # the margin of a class that a fold's training part does not hol
 
 @dataclass(frozen=True)
 class Data:
-    """Features (n, d), class indices (n,) below `classes`, group indices (n,)."""
+    """Features (n, d), class indices (n,) below `classes`, group indices (n,); `known` (n, k): log-probabilities of a prior."""
 
     features: Floats
     targets: Ints
     groups: Ints
     classes: int
+    known: Floats | None = None
 
     @property
     def present(self) -> Ints:
@@ -48,7 +49,8 @@ class Data:
         return np.unique(self.targets)
 
     def take(self, rows: NDArray[Any]) -> Data:
-        return Data(self.features[rows], self.targets[rows], self.groups[rows], self.classes)
+        known = None if self.known is None else self.known[rows]
+        return Data(self.features[rows], self.targets[rows], self.groups[rows], self.classes, known)
 
 
 @dataclass(frozen=True)
@@ -77,20 +79,29 @@ class Classifier:
 
 @dataclass(frozen=True)
 class Trial:
-    """One value of C: its class-averaged accuracy and margins (n, k) on pictures left out of the fit."""
+    """One value of C: its class-averaged accuracy on pictures left out of the fit, and what makes probabilities of its margins.
+
+    These are the softmax of margins / temperature + share * what a prior knows.
+    """
 
     c: float
     accuracy: float
-    margins: Floats
+    temperature: float
+    share: float = 0.0
+
+    def probabilities(self, margins: Floats, known: Floats | None) -> Floats:
+        """Return probabilities (n, k) from margins and a prior's log-probabilities, both (n, k)."""
+        scaled = margins / self.temperature
+        result: Floats = np.exp(log_softmax(scaled if known is None else scaled + self.share * known, axis=1))
+        return result
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The outcome of cross-validation: all trials, the best, and the temperature of its margins."""
+    """The outcome of cross-validation: all trials, and the best."""
 
     trials: list[Trial]
     best: Trial
-    temperature: float
 
 
 def fit(data: Data, c: float, *, unit_length: bool, threads: int = 1) -> Classifier:
@@ -118,9 +129,16 @@ def choose(data: Data, options: Options, threads: int = 1) -> Chosen:
         found = pool.map(lambda part: _path(data.take(part[0]), data.features[part[1]], c_values, options), parts)
         for (_, outside), values in zip(parts, found, strict=True):
             margins[:, outside] = values
-    trials = [Trial(c, class_average(one.argmax(axis=1), data.targets), one) for c, one in zip(c_values, margins, strict=True)]
-    best = max(trials, key=lambda trial: trial.accuracy)
-    return Chosen(trials, best, temperature(best.margins, data.targets))
+    trials = [_trial(data, c, one) for c, one in zip(c_values, margins, strict=True)]
+    return Chosen(trials, max(trials, key=lambda trial: trial.accuracy))
+
+
+def _trial(data: Data, c: float, margins: Floats) -> Trial:
+    if data.known is None:
+        return Trial(c, class_average(margins.argmax(axis=1), data.targets), temperature(margins, data.targets))
+    divisor, share = prior.weigh(margins, data.known, data.targets, len(np.unique(data.groups)))
+    both = margins / divisor + share * data.known
+    return Trial(c, class_average(both.argmax(axis=1), data.targets), divisor, share)
 
 
 def _path(inside: Data, outside: Floats, c_values: list[float], options: Options) -> Floats:
@@ -143,8 +161,8 @@ def leave_groups_out(data: Data, options: Options, threads: int = 1, progress: R
         rest = data.take(~out)
         chosen = choose(rest, options, threads)
         fitted = fit(rest, chosen.best.c, unit_length=options.unit_length, threads=threads)
-        margins = fitted.margins(data.features[out])
-        probabilities[out] = np.exp(log_softmax(margins / chosen.temperature, axis=1))
+        left_out = data.take(out)
+        probabilities[out] = chosen.best.probabilities(fitted.margins(left_out.features), left_out.known)
     return probabilities
 
 

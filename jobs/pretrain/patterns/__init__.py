@@ -110,3 +110,46 @@ def kinds_of_families() -> NDArray[np.float32]:
     for row, pattern in enumerate(PATTERNS.values()):
         table[row, KINDS.index(pattern.kind)] = 1
     return table
+
+
+WORDS_OF_KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "striped": ("striped", "stripe", "stripes", "stripy", "pinstripe", "pinstripes", "pinstriped"),
+        "checkered": ("checkered", "chequered", "checked", "check", "checks", "plaid", "tartan", "gingham"),
+        "dotted": ("dotted", "dot", "dots", "polkadot", "polkadots", "polkadotted", "polka", "spotted"),
+        "zigzag": ("zigzag", "zigzags", "zig", "zag", "chevron", "chevrons"),
+        "floral": ("floral", "florals", "flower", "flowers", "flowered", "flowery", "botanical"),
+        "plain": ("plain", "solid", "solids", "unicolor", "unicolour", "unpatterned"),
+        "geometric": ("geometric", "geometrical", "geometry"),
+        "animal": ("animal", "animals", "leopard", "cheetah", "tiger"),
+    }
+)
+"""What people call a kind; `pictorial` is what is left, and has no name."""
+WORDS_OF_FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "houndstooth": ("houndstooth",),
+        "herringbone": ("herringbone",),
+        "ikat": ("ikat",),
+        "leaves": ("leaves", "leaf"),
+        "ribbed": ("ribbed", "rib"),
+        "cabled": ("cabled", "cable"),
+        "triangles": ("triangles", "triangle"),
+        "hexagons": ("hexagons", "hexagon"),
+        "diamonds": ("diamonds", "diamond", "argyle"),
+        "crosses": ("crosses", "cross"),
+        "trellis": ("trellis", "lattice"),
+        "zebra": ("zebra",),
+        "giraffe": ("giraffe",),
+        "cow": ("cow",),
+        "snake": ("snake", "snakeskin", "python"),
+        "hearts": ("hearts", "heart"),
+        "stars": ("stars", "star"),
+        "paisley": ("paisley",),
+        "camouflage": ("camouflage", "camo"),
+        "marble": ("marble", "marbled"),
+        "tie_dye": ("tiedye", "tiedyed", "dye"),
+        "letters": ("letters", "letter", "text"),
+        "damask": ("damask",),
+    }
+)
+"""What people call a family where they name it rather than its kind."""

@@ -44,6 +44,17 @@ def test_a_head_computes_what_its_numbers_say(unit_length: bool) -> None:
     np.testing.assert_allclose(whole.run(PICTURES, PROBABILITIES), softmax(expected / 0.5, axis=1), rtol=1e-4, atol=1e-6)
 
 
+def test_a_prior_is_added_to_what_the_margins_say() -> None:
+    parts = head()
+    parts.known = RANDOM.normal(size=(3, networks.DIMENSION)).astype(np.float32)
+    data = model.attach_head(networks.backbone(), parts)
+    whole, cut = Model(data), Model(model.cut_head(data, networks.DIMENSION))
+    features, margins = whole.run(PICTURES, FEATURES), whole.run(PICTURES, MARGINS)
+    expected = softmax(margins / 0.5 + features @ parts.known.T, axis=1)
+    np.testing.assert_allclose(whole.run(PICTURES, PROBABILITIES), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(cut.run(features, PROBABILITIES), whole.run(PICTURES, PROBABILITIES))
+
+
 def test_a_head_cut_off_again_gives_the_same_numbers_from_features() -> None:
     data = model.attach_head(networks.backbone(), head())
     whole, cut = Model(data), Model(model.cut_head(data, networks.DIMENSION))

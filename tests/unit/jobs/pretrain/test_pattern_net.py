@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from common.images import preprocess
 from common.model import FEATURES, Card, Model
-from common.textures import render
+from common.textures import Streams, render
 from jobs.pretrain import graph
 from jobs.pretrain.export import NAME, SHIPPED, card, plot, read_curve
 from jobs.pretrain.patterns import KINDS, PATTERNS, kinds_of_families
-from jobs.pretrain.scenes import picture
+from jobs.pretrain.scenes import picture, show
 from jobs.pretrain.views import VIEWS
 from jobs.refine.stage import shipped
 
@@ -70,3 +70,19 @@ def test_it_names_kinds_in_scenes_that_it_was_not_trained_on(backbone: tuple[byt
     truth = [list(PATTERNS.values())[family].kind for _, family in made]
     found = kinds(features(backbone, [pixels for pixels, _ in made]))
     assert np.mean([one == other for one, other in zip(found, truth, strict=True)]) >= 0.6  # 0.75 on held-out pictures when it was made
+
+
+def test_the_names_on_its_card_are_those_of_its_features(backbone: tuple[bytes, Card]) -> None:
+    _, shipped_card = backbone
+    pictures = [render(name, 91_000 + seed) for name in ("striped", "dotted") for seed in range(4)]
+    found = features(backbone, pictures)
+    stripes, dots = (next(one for one in shipped_card.names if word in one.words) for word in ("striped", "dotted"))
+    opinion = found[:, stripes.features].mean(axis=1) - found[:, dots.features].mean(axis=1)
+    assert (opinion[:4] > 0).sum() + (opinion[4:] < 0).sum() >= 7
+    families = next(one for one in shipped_card.names if "zebra" in one.words).features
+    zebra = features(backbone, [picture_of("zebra", seed) for seed in range(6)])[:, families].mean()
+    assert zebra > found[:, families].mean() + 1
+
+
+def picture_of(family: str, seed: int) -> NDArray[np.uint8]:
+    return show(PATTERNS[family].draw, Streams("test", seed), "near", 192)
