@@ -17,10 +17,10 @@ PARAMETERS = (
     Parameter(
         "refine.backbone",
         "text",
-        "gabor-texture",
-        "The network whose features are used: `gabor-texture` (a bank of filters, blind to place and direction, for "
-        "patterns), `pattern-net` (trained on rendered fabric patterns, for patterns at any distance and on clothes) or "
-        "`gabor-layout` (keeps where things are, for shapes).",
+        "pattern-net",
+        "The network whose features are used: `pattern-net` (trained on rendered fabric patterns, at any distance and on clothes), "
+        "`gabor-texture` (a bank of filters, blind to place and direction, for textures) or `gabor-layout` (keeps where things are, "
+        "for shapes).",
         aliases=("rf_pretrainedModelFilename",),
     ),
     Parameter(
