@@ -140,7 +140,7 @@ def open_reduced(data: bytes, side: int, limits: Limits | None = None) -> Reduce
 
 
 def shrink(reduced: Reduced, side: int) -> tuple[int, int, bytes]:
-    """Return width, height and bytes of a JPEG of quality 95 whose short side is `side`.
+    """Return width, height and bytes of a JPEG of quality 95 whose short side is `side`, shrunk by area as `resize` does.
 
     Only pixels are kept, no EXIF and no colour profile. The same bytes on any machine of a type.
     """
@@ -149,7 +149,7 @@ def shrink(reduced: Reduced, side: int) -> tuple[int, int, bytes]:
     ratio = side / min(reduced.width, reduced.height)
     size = (max(side, round(reduced.width * ratio)), max(side, round(reduced.height * ratio)))
     buffer = io.BytesIO()
-    reduced.image.resize(size, Image.Resampling.HAMMING).save(buffer, "JPEG", quality=95)
+    reduced.image.resize(size, Image.Resampling.BOX).save(buffer, "JPEG", quality=95)
     return (*size, buffer.getvalue())
 
 
