@@ -44,6 +44,44 @@ class Network(msgspec.Struct, frozen=True):
     dimension: int
 
 
+class Trainable(msgspec.Struct, frozen=True):
+    """Names of constants: what gradients change, and what batch normalisation counts. Every other constant stays."""
+
+    parameters: tuple[str, ...]
+    statistics: tuple[str, ...]
+
+
+HEAD_WEIGHTS, HEAD_BIAS = "head/weights", "head/bias"
+"""(classes, features) and (classes,): the last layer, after dropout on the features."""
+
+_TRAINED_INPUTS = {"Conv": (1, 2), "Gemm": (1, 2), "MatMul": (0, 1), "BatchNormalization": (1, 2)}
+
+
+def trainable(network: Network, weights: Weights) -> Trainable:
+    """Say what trains: kernels, matrices and biases of layers, scale and bias of batch normalisation."""
+    parameters = {name: None for node in network.nodes for name in _parameters(node, weights)}
+    counted = {name: None for node in network.nodes if node.op == "BatchNormalization" for name in node.inputs[3:5]}
+    return Trainable(tuple(parameters), tuple(counted))
+
+
+def depths(network: Network, weights: Weights) -> dict[str, int]:
+    """Return for each parameter of how many layers its own is the last; the head's depth is 0."""
+    layers = [names for node in network.nodes if (names := _parameters(node, weights))]
+    return {name: len(layers) - number for number, names in enumerate(layers) for name in names}
+
+
+def head(classes: int, dimension: int, seed: int) -> Weights:
+    """Return a last layer to begin with (Glorot & Bengio, 2010, uniform)."""
+    most = (6 / (classes + dimension)) ** 0.5
+    weights = np.random.default_rng([seed, 0]).uniform(-most, most, (classes, dimension))
+    return {HEAD_WEIGHTS: weights.astype(np.float32), HEAD_BIAS: np.zeros(classes, np.float32)}
+
+
+def _parameters(node: Node, weights: Weights) -> tuple[str, ...]:
+    places = _TRAINED_INPUTS.get(node.op, ())
+    return tuple(node.inputs[place] for place in places if place < len(node.inputs) and node.inputs[place] in weights)
+
+
 def read(data: bytes, entry: str, exit_: str, dimension: int) -> tuple[Network, Weights]:
     """Return the part of an ONNX graph between two tensors, and its constants by name.
 
@@ -65,7 +103,8 @@ def put_back(data: bytes, weights: Mapping[str, NDArray[Any]]) -> bytes:
     model = onnx.load_from_string(data)
     for tensor in model.graph.initializer:
         if tensor.name in weights:
-            tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(weights[tensor.name], np.float32), tensor.name))
+            held = numpy_helper.to_array(tensor)
+            tensor.CopyFrom(numpy_helper.from_array(np.reshape(weights[tensor.name], held.shape).astype(held.dtype), tensor.name))
     return bytes(model.SerializeToString(deterministic=True))
 
 
