@@ -13,11 +13,11 @@ import msgspec
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from common.errors import BadInput
 
-Weights: TypeAlias = dict[str, NDArray[Any]]
+Weights: TypeAlias = Mapping[str, NDArray[Any]]
 
 OPERATORS = frozenset({
     "Add", "AveragePool", "BatchNormalization", "Clip", "Concat", "Conv", "Div", "Flatten", "Gemm", "GlobalAveragePool", "GlobalMaxPool",
@@ -70,7 +70,7 @@ def depths(network: Network, weights: Weights) -> dict[str, int]:
     return {name: len(layers) - number for number, names in enumerate(layers) for name in names}
 
 
-def head(classes: int, dimension: int, seed: int) -> Weights:
+def head(classes: int, dimension: int, seed: int) -> dict[str, NDArray[np.float32]]:
     """Return a last layer to begin with (Glorot & Bengio, 2010, uniform)."""
     most = (6 / (classes + dimension)) ** 0.5
     weights = np.random.default_rng([seed, 0]).uniform(-most, most, (classes, dimension))
@@ -82,7 +82,7 @@ def _parameters(node: Node, weights: Weights) -> tuple[str, ...]:
     return tuple(node.inputs[place] for place in places if place < len(node.inputs) and node.inputs[place] in weights)
 
 
-def read(data: bytes, entry: str, exit_: str, dimension: int) -> tuple[Network, Weights]:
+def read(data: bytes, entry: str, exit_: str, dimension: int) -> tuple[Network, dict[str, NDArray[Any]]]:
     """Return the part of an ONNX graph between two tensors, and its constants by name.
 
     Raises:
@@ -98,7 +98,7 @@ def read(data: bytes, entry: str, exit_: str, dimension: int) -> tuple[Network, 
     return Network(nodes, entry, exit_, dimension), {name: value for name, value in constants.items() if name in used}
 
 
-def put_back(data: bytes, weights: Mapping[str, NDArray[Any]]) -> bytes:
+def put_back(data: bytes, weights: Weights) -> bytes:
     """Return the ONNX file with some of its constants replaced; names that it does not have are left out."""
     model = onnx.load_from_string(data)
     for tensor in model.graph.initializer:
@@ -106,6 +106,28 @@ def put_back(data: bytes, weights: Mapping[str, NDArray[Any]]) -> bytes:
             held = numpy_helper.to_array(tensor)
             tensor.CopyFrom(numpy_helper.from_array(np.reshape(weights[tensor.name], held.shape).astype(held.dtype), tensor.name))
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def cut(data: bytes, outputs: Sequence[str]) -> bytes:
+    """Return the part of an ONNX graph that computes the named tensors, which become its outputs."""
+    model = onnx.load_from_string(data)
+    makers = {output: node for node in model.graph.node for output in node.output}
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    needed, waiting = set[str](), list(outputs)
+    while waiting:
+        name = waiting.pop()
+        if name and name not in needed:
+            needed.add(name)
+            waiting += makers[name].input if name in makers else ()
+    graph = helper.make_graph(
+        [node for node in model.graph.node if needed & {*node.output}],
+        model.graph.name,
+        list(model.graph.input),
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+        [tensor for name, tensor in constants.items() if name in needed],
+    )
+    made = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version, producer_name=model.producer_name)
+    return bytes(made.SerializeToString(deterministic=True))
 
 
 def _between(makers: Mapping[str, onnx.NodeProto], constants: Mapping[str, Any], entry: str, exit_: str) -> set[str]:
@@ -120,7 +142,10 @@ def _between(makers: Mapping[str, onnx.NodeProto], constants: Mapping[str, Any],
             raise BadInput(f"The backbone cannot be refined: its part from {entry!r} to {exit_!r} also reads {name!r}.")
         node = makers[name]
         if node.op_type not in OPERATORS:
-            raise BadInput(f"The backbone cannot be refined: no backend trains the operator {node.op_type} (at {name!r}).")
+            raise BadInput(
+                f"The backbone cannot be refined: no backend trains the operator {node.op_type} (at {name!r}). "
+                "Use refine.backbone=pattern-net, or classifier=svm."
+            )
         needed.add(name)
         waiting += node.input
     return needed

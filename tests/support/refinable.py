@@ -10,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from common.artifact import Artifact
+from common.dataset import TEST, TRAIN, Entry, rows_of
 from common.images import Preprocessing
 from common.model import FEATURES, IMAGE, OPSET, Card
+from common.store import Store
 from jobs.pretrain import graph
 from jobs.pretrain.views import View
+from tests.support import trained
 
 CHANNELS = (4, 4, 6, 6, 8, 8)
 KINDS = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
@@ -51,6 +55,18 @@ def pattern_net() -> tuple[bytes, Card]:
     data = graph.build("small", weights, KINDS, VIEWS)
     card = _card(data, Preprocessing(resolution=64), graph.dimension(KINDS, VIEWS))
     return data, msgspec.structs.replace(card, trunks=graph.trunks(weights, VIEWS))
+
+
+def version_of(store: Store, snapshot: Artifact, *, test_every: int = 4, groups_of: int = 1) -> Artifact:
+    """Return a dataset version of a snapshot: of each class every so many groups are tests."""
+    entries: list[Entry] = []
+    rows = sorted(rows_of(snapshot), key=lambda row: row.name)
+    for label in sorted({row.label for row in rows}):
+        for number, row in enumerate(one for one in rows if one.label == label):
+            group = number // groups_of
+            side = TEST if group % test_every == test_every - 1 else TRAIN
+            entries.append(trained.entry(row.id, row.name, label, f"{label}-g{group}", side))
+    return trained.version(store, entries)
 
 
 def normed_net(side: int = 64, width: int = 8) -> tuple[bytes, Card]:

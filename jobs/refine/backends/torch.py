@@ -199,3 +199,8 @@ def _is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return any(words in str(error) for words in ("can't allocate memory", "not enough memory", "out of memory"))
+
+
+def gpus_there() -> int:
+    """Count the GPUs that torch can use."""
+    return int(torch.cuda.device_count()) if torch.cuda.is_available() else 0
