@@ -106,16 +106,14 @@ locks: $(VENV)/.develops ## Resolve the locks anew
 backbones: $(VENV)/.develops ## Write the shipped banks of filters anew
 	$(BIN)/python -m jobs.pretrain.filterbank
 
-# torch and the pictures take some 20 GB, so they lie outside the checkout.
-PRETRAINS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/darkroom/pretrain
+.PHONY: torch
+torch: $(VENV)/.runs ## Set up torch, which refines networks and trains the shipped backbone (a few gigabytes, once for all checkouts)
+	@tools/torch $(VENV)
 
-$(PRETRAINS)/venv/.ready: locks/pretrain.txt
-	@tools/setup $(PYTHON) $(PRETRAINS)/venv locks/pretrain.txt
-	@touch $@
-
+# The pictures take some 20 GB, so they lie outside the checkout.
 .PHONY: pretrain
-pretrain: $(PRETRAINS)/venv/.ready ## Train the shipped backbone pattern-net anew on rendered pictures (an hour or more; goes on where it was stopped)
-	@OMP_NUM_THREADS=1 nice $(PRETRAINS)/venv/bin/python -m jobs.pretrain $(PRETRAINS)
+pretrain: torch ## Train the shipped backbone pattern-net anew on rendered pictures (an hour or more; goes on where it was stopped)
+	@OMP_NUM_THREADS=1 nice $(BIN)/python -m jobs.pretrain $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/darkroom/pretrain
 
 .PHONY: wheel
 wheel: $(VENV)/.develops ## Build dist/*.whl

@@ -2,7 +2,7 @@
 
 It covers what defines a stage's values and nothing else: the room's own files (not its spec,
 whose parameters and inputs are in the key by themselves), the value modules of `common` that
-it declares, and the pinned versions of its extra. Base images and the controller may change
+it declares, and the pinned versions of its extras. Base images and the controller may change
 without invalidating anything.
 """
 
@@ -57,7 +57,8 @@ def _files(stage: Stage) -> Iterator[tuple[str, bytes]]:
     yield from _tree(_JOBS / stage.name, without="spec.py")
     for module in sorted(stage.values):
         yield from _tree(_COMMON / module) if (_COMMON / module).is_dir() else _tree(_COMMON / f"{module}.py")
-    own = pinned(stage.name).items() - pinned("base").items()
+    extras = {pair for extra in (stage.name, *stage.extras) for pair in pinned(extra).items()}
+    own = extras - pinned("base").items()
     yield f"locks/{stage.name}", "\n".join(f"{name}=={version}" for name, version in sorted(own)).encode()
 
 

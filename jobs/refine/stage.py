@@ -1,8 +1,9 @@
-"""The work of refine with 0 epochs: take the named backbone, check it, set its resolution."""
+"""The work of refine: take the named backbone, and train it on this dataset's pictures unless an SVM alone is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from importlib import resources
 
 import msgspec
@@ -11,20 +12,27 @@ from common import model, records
 from common.errors import BadInput, did_you_mean
 from common.model import CARD_FILE, MODEL_FILE, Card
 from common.stage import StepFunction, Work
+from jobs.refine import spec
 
 
-def prepare(work: Work) -> None:
-    """Write the backbone; content: model.onnx (image to features) and its card."""
-    name = work.parameters.text("refine.backbone")
-    data, card = shipped(name)
-    at = card.preprocessing.at(work.parameters.integer("refine.inputResolution"))
-    model.load(data, card)
+def refine(work: Work) -> None:
+    """Write the backbone; content: model.onnx (image to features) and its card; of a trained one, what `refined` writes as well."""
+    data, card = shipped(work.parameters.text("refine.backbone"))
+    how = card.preprocessing.at(work.parameters.integer("refine.inputResolution"))
+    if spec.refines(work.parameters):
+        from jobs.refine import refined
+
+        data, card = refined.train(work, data, msgspec.structs.replace(card, preprocessing=how))
+    else:
+        model.load(data, card)
+        card = msgspec.structs.replace(card, preprocessing=how)
+        work.out.info |= {"items": 1}
     work.out.write(MODEL_FILE, data)
-    work.out.write(CARD_FILE, records.encode(msgspec.structs.replace(card, preprocessing=at)))
-    work.out.info |= {"items": 1, "backbone": name, "dimension": card.dimension, "resolution": at.resolution}
+    work.out.write(CARD_FILE, records.encode(msgspec.structs.replace(card, onnx_sha256=sha256(data).hexdigest())))
+    work.out.info |= {"backbone": card.name, "dimension": card.dimension, "resolution": how.resolution}
 
 
-STEPS: Mapping[str, StepFunction] = {"refine": prepare}
+STEPS: Mapping[str, StepFunction] = {"refine": refine}
 
 
 def shipped(name: str) -> tuple[bytes, Card]:

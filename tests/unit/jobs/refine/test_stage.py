@@ -7,6 +7,7 @@ import pytest
 from common import model, records
 from common.errors import BadInput
 from common.model import CARD_FILE, MODEL_FILE, Card
+from common.stage import Resources
 from common.store.memory import MemoryStore
 from jobs.refine.spec import PARAMETERS, STAGE, used
 from jobs.refine.stage import shipped
@@ -36,9 +37,32 @@ def test_an_unknown_backbone_gets_the_nearest_name() -> None:
 
 def test_the_recipe_of_refinement_does_not_matter_to_a_fixed_backbone() -> None:
     assert used(defaults()) == ("classifier", "refine.backbone", "refine.inputResolution")
-    assert set(used(defaults(classifier="dnn"))) == {parameter.name for parameter in PARAMETERS}
+    both = [set(used(defaults(classifier="dnn", refine_recipe=name))) for name in ("original", "modern")]
+    assert both[0] | both[1] == {parameter.name for parameter in PARAMETERS}
+    assert "refine.lrPerMb" in both[0] - both[1]
+    assert "refine.peakRate" in both[1] - both[0]
 
 
-def test_what_this_version_cannot_do_is_refused_in_words() -> None:
-    assert STAGE.check(defaults()) == []
-    assert "does not have yet" in STAGE.check(defaults(classifier="svmDnnRefined"))[0]
+def test_a_resolution_at_which_maps_would_vanish_is_refused_in_words() -> None:
+    assert STAGE.check(defaults(refine_inputResolution=16)) == []
+    assert "needs 32 pixels or more" in STAGE.check(defaults(classifier="svmDnnRefined", refine_inputResolution=16))[0]
+
+
+def test_a_pod_asks_for_what_its_settings_need() -> None:
+    assert STAGE.resources_for(defaults()) == Resources(cpu="1", memory="1Gi")
+    refining = STAGE.resources_for(defaults(classifier="dnn", refine_gpuCount=2, refine_threads=3))
+    assert (refining.cpu, refining.gpus) == ("3", 2)
+    assert STAGE.resources_for(defaults(classifier="dnn", refine_gpu="none")).gpus == 0
+
+
+def test_a_fixed_backbone_reads_no_pictures_and_a_refined_one_does() -> None:
+    (step,) = STAGE.steps
+    for classifier, names in (("svm", []), ("dnn", ["dataset", "snapshot"]), ("svmDnnRefined", ["dataset", "snapshot"])):
+        assert [one.name for one in step.inputs if one.when(defaults(classifier=classifier))] == names
+
+
+def test_a_bank_of_filters_cannot_be_refined_and_says_what_can() -> None:
+    from jobs.refine.front import Front
+
+    with pytest.raises(BadInput, match=r"Use refine\.backbone=pattern-net"):
+        Front(*shipped("gabor-texture")).network()
