@@ -1,7 +1,10 @@
 """What refine is. With `classifier: svm` it prepares a fixed backbone (0 epochs, no GPU, seconds)."""
 
 from common.parameters import Parameter, Values
-from common.stage import Resources, Stage, Step
+from common.stage import Input, Resources, Stage, Step
+
+SHIPPED = ("gabor-layout", "gabor-texture", "pattern-net")
+"""Backbones that come with Darkroom; any other name is one that was added to the store."""
 
 LEARNING_RATES = [0.01] * 20 + [0.001] * 20 + [0.0001]
 
@@ -19,8 +22,8 @@ PARAMETERS = (
         "text",
         "gabor-texture",
         "The network whose features are used: `gabor-texture` (a bank of filters, blind to place and direction, for "
-        "patterns), `pattern-net` (trained on rendered fabric patterns, for patterns at any distance and on clothes) or "
-        "`gabor-layout` (keeps where things are, for shapes).",
+        "patterns), `pattern-net` (trained on rendered fabric patterns, for patterns at any distance and on clothes), "
+        "`gabor-layout` (keeps where things are, for shapes), or one that `darkroom backbone add` put into the store.",
         aliases=("rf_pretrainedModelFilename",),
     ),
     Parameter(
@@ -82,6 +85,11 @@ def used(values: Values) -> tuple[str, ...]:
     return fixed if values.text("classifier") == "svm" else tuple(parameter.name for parameter in PARAMETERS)
 
 
+def is_named(values: Values) -> bool:
+    """Is the backbone one that was added to the store?"""
+    return values.text("refine.backbone") not in SHIPPED
+
+
 def _check(values: Values) -> list[str]:
     if values.text("classifier") != "svm":
         return [f"classifier={values.text('classifier')} needs refinement, which this version does not have yet. Use classifier=svm."]
@@ -91,7 +99,7 @@ def _check(values: Values) -> list[str]:
 STAGE = Stage(
     name="refine",
     summary="prepare the backbone",
-    steps=(Step("refine", "prepare the backbone", parameters=used),),
+    steps=(Step("refine", "prepare the backbone", inputs=(Input("backbone", "run/backbone", when=is_named),), parameters=used),),
     parameters=PARAMETERS,
     values=("images", "model"),
     resources=Resources(cpu="1", memory="1Gi"),

@@ -1,0 +1,118 @@
+"""`darkroom backbone`: adding a backbone to the store, showing, removing.
+
+What is added is an artifact first and gets its name then, by one write. A collection that looked in between may take the artifact;
+so it is looked for once more when the name is there (docs/decisions/0013).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import Any
+
+from common import artifact, records
+from common.artifact import Draft
+from common.errors import BadInput, Refused
+from common.model import CARD_FILE, MODEL_FILE, Card
+from common.records import Backbone, Recipe
+from common.store import Store
+from jobs.backbones import reading
+from jobs.backbones.reading import Made
+from jobs.backbones.wishes import Wish
+from jobs.controller import backbones, gc
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a person said beside the network: its name, the sha256 of its file, and how it is to be read."""
+
+    name: str = ""
+    sha256: str = ""
+    node: str = ""
+    resolution: int = 0
+    pictures: str = ""
+
+
+def add(store: Store, wish: str, given: Given) -> dict[str, Any]:
+    """Add a backbone to the store; return what it is, as `show` does, with notes.
+
+    Raises:
+        Refused: there is none that can be used, with the reason.
+    """
+    try:
+        return _add_file(store, Path(wish).expanduser(), given)
+    except BadInput as error:
+        raise Refused(str(error)) from error
+
+
+def _add_file(store: Store, path: Path, given: Given) -> dict[str, Any]:
+    reading.check(path)
+    name = backbones.check_name(given.name or backbones.name_of(path.name))
+    found = _sum_of(path)
+    if given.sha256 and not found.startswith(given.sha256.lower()):
+        raise Refused(f"{path.name} is not the file that was meant: its sha256 is {found}, not {given.sha256}.")
+    kind = reading.READERS[path.suffix.lower()][1]
+    made = reading.read(path, _wish(name, f"{kind} file", path.name, given))
+    return {**_put(store, name, made, source=path.name, digest=found), "notes": list(made.notes)}
+
+
+def _wish(name: str, kind: str, source: str, given: Given) -> Wish:
+    chosen = {"pictures": given.pictures} if given.pictures else {}
+    return Wish(name=name, kind=kind, node=given.node, resolution=given.resolution, source=source, **chosen)
+
+
+def _sum_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def _put(store: Store, name: str, made: Made, source: str, digest: str) -> dict[str, Any]:
+    manifest = _commit(store, made)
+    held = Backbone(name=name, artifact=manifest.ref, source=source, sha256=digest, added=datetime.now(UTC).isoformat(timespec="seconds"))
+    store.put(backbones.key(name), records.encode(held))
+    while True:  # a collection that did not know the name may have taken the artifact
+        gc.wait_until_removed(store)
+        if backbones.stands(store, manifest.ref):
+            return document(store, held)
+        _commit(store, made)
+
+
+def _commit(store: Store, made: Made) -> records.Manifest:
+    parts = {MODEL_FILE: made.network, CARD_FILE: records.encode(made.card)}
+    sums = {name: sha256(data).hexdigest() for name, data in parts.items()}
+    draft = Draft(store, Recipe(step=backbones.STEP, parameters=sums, inputs={}, code=""))
+    for part, data in parts.items():
+        draft.write(part, data)
+    return draft.commit()
+
+
+def document(store: Store, held: Backbone) -> dict[str, Any]:
+    """Return a backbone as JSON. Raises Damaged."""
+    found = artifact.read_ref(store, held.artifact)
+    card = records.decode(found.read(CARD_FILE), Card, f"the card of {held.name}")
+    how = card.preprocessing
+    return {
+        "name": held.name,
+        "source": held.source,
+        "sha256": held.sha256,
+        "added": held.added,
+        "digest": held.artifact.digest,
+        "bytes": found.part(MODEL_FILE).size,
+        "features": card.dimension,
+        "resolution": how.resolution,
+        "colour": how.colour,
+        "scale": how.scale,
+        "mean": list(how.mean),
+        "std": list(how.std),
+        "licence": card.licence,
+    }
+
+
+def remove(store: Store, name: str) -> str:
+    """Take a backbone's name away; runs that have it keep it. Returns a sentence."""
+    if name not in backbones.names(store):
+        backbones.read(store, name)  # says what there is instead
+    store.delete(backbones.key(name))
+    return f"{name} is no longer a backbone of {store.url}. Runs that were submitted with it keep it; `darkroom gc` frees its room."
