@@ -6,6 +6,7 @@ so it is looked for once more when the name is there (docs/decisions/0013).
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import file_digest, sha256
@@ -18,10 +19,10 @@ from common.errors import BadInput, Refused
 from common.model import CARD_FILE, MODEL_FILE, Card
 from common.records import Backbone, Recipe
 from common.store import Store
-from jobs.backbones import reading
+from jobs.backbones import published, reading
 from jobs.backbones.reading import Made
 from jobs.backbones.wishes import Wish
-from jobs.controller import backbones, gc
+from jobs.controller import backbones, gc, preflight
 
 
 @dataclass(frozen=True)
@@ -42,25 +43,46 @@ def add(store: Store, wish: str, given: Given) -> dict[str, Any]:
         Refused: there is none that can be used, with the reason.
     """
     try:
+        if wish in published.WEIGHTS:
+            return _add_published(store, wish, given)
         return _add_file(store, Path(wish).expanduser(), given)
     except BadInput as error:
         raise Refused(str(error)) from error
 
 
+def _add_published(store: Store, wish: str, given: Given) -> dict[str, Any]:
+    name = backbones.check_name(given.name or wish)
+    preflight.check_store(store)
+    with tempfile.TemporaryDirectory(prefix="darkroom-weights-") as folder:
+        path = published.fetch(store, wish, Path(folder))
+        return _add(store, path, name, given, published.url_of(wish))
+
+
 def _add_file(store: Store, path: Path, given: Given) -> dict[str, Any]:
     reading.check(path)
     name = backbones.check_name(given.name or backbones.name_of(path.name))
+    preflight.check_store(store)
+    published.check_sum(path.name, _sum_of(path))
+    published.check_pin(store, path.name, _sum_of(path))
+    return _add(store, path, name, given, path.name)
+
+
+def _add(store: Store, path: Path, name: str, given: Given, source: str) -> dict[str, Any]:
     found = _sum_of(path)
     if given.sha256 and not found.startswith(given.sha256.lower()):
         raise Refused(f"{path.name} is not the file that was meant: its sha256 is {found}, not {given.sha256}.")
-    kind = reading.READERS[path.suffix.lower()][1]
-    made = reading.read(path, _wish(name, f"{kind} file", path.name, given))
-    return {**_put(store, name, made, source=path.name, digest=found), "notes": list(made.notes)}
-
-
-def _wish(name: str, kind: str, source: str, given: Given) -> Wish:
     chosen = {"pictures": given.pictures} if given.pictures else {}
-    return Wish(name=name, kind=kind, node=given.node, resolution=given.resolution, source=source, **chosen)
+    wish = Wish(
+        name=name,
+        kind=f"{reading.READERS[path.suffix.lower()][1]} file",
+        node=given.node,
+        resolution=given.resolution,
+        source=source,
+        licence=published.LICENCE if path.name in published.WEIGHTS.values() else "",
+        **chosen,
+    )
+    made = reading.read(path, wish)
+    return {**_put(store, name, made, source, found), "notes": list(made.notes)}
 
 
 def _sum_of(path: Path) -> str:
