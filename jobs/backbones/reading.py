@@ -35,6 +35,7 @@ _KNOWN = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE")  # o
 
 READERS: Mapping[str, tuple[str, str]] = {".onnx": ("onnx_files", "ONNX"), ".pth": ("resnet", "PyTorch"), ".pt": ("resnet", "PyTorch")}
 """The module that reads a kind of file, and what the kind is called."""
+CNTK = (".model", ".dnn")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,10 @@ def check(path: Path) -> None:
         raise BadInput(f"There is no file {path}.")
     if not path.is_file():
         raise BadInput(f"{path} is no file; bring one that ends in {kinds}.")
+    if path.suffix.lower() in CNTK:
+        raise BadInput(
+            f"{path.name} is a network of CNTK's, which this version cannot read. Export it to ONNX with CNTK and add that file."
+        )
     if path.suffix.lower() not in READERS:
         raise BadInput(f"{path.name} ends in {path.suffix or 'nothing'}; a backbone's file ends in {kinds}.")
     if path.stat().st_size > MOST_BYTES:

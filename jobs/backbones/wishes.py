@@ -31,7 +31,8 @@ PICTURES: Mapping[str, Mapping[str, Any]] = {
 class Wish(Value, frozen=True, kw_only=True):
     """How a file is to be read.
 
-    `node` is where to cut ("": before the classifier), `resolution` the side of pictures in pixels (0: the file's own).
+    `node` is where to cut ("": before the classifier), `resolution` the side of pictures in pixels (0: the file's own); `known` is how
+    its pictures are prepared where that was told with the network.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Wish(Value, frozen=True, kw_only=True):
     pictures: str = IMAGENET
     source: str = ""
     licence: str = ""
+    known: Preprocessing | None = None
 
 
 class Graph(Value, frozen=True, kw_only=True):
@@ -55,4 +57,6 @@ class Graph(Value, frozen=True, kw_only=True):
 
 def preprocessing(wish: Wish, side: int) -> Preprocessing:
     """Return how pictures are prepared for a network that takes only this side (0: any)."""
+    if wish.known is not None:
+        return wish.known.at(side or wish.resolution)
     return msgspec.convert({"resolution": side or wish.resolution or RESOLUTION, **PICTURES[wish.pictures]}, Preprocessing, strict=False)

@@ -7,7 +7,7 @@ so it is looked for once more when the name is there (docs/decisions/0013).
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -16,10 +16,11 @@ from typing import Any
 from common import artifact, records
 from common.artifact import Draft
 from common.errors import BadInput, Refused
+from common.images import Preprocessing
 from common.model import CARD_FILE, MODEL_FILE, Card
 from common.records import Backbone, Recipe
 from common.store import Store
-from jobs.backbones import published, reading
+from jobs.backbones import published, reading, timm_export
 from jobs.backbones.reading import Made
 from jobs.backbones.wishes import Wish
 from jobs.controller import backbones, gc, preflight
@@ -45,6 +46,8 @@ def add(store: Store, wish: str, given: Given) -> dict[str, Any]:
     try:
         if wish in published.WEIGHTS:
             return _add_published(store, wish, given)
+        if wish.startswith(backbones.TIMM):
+            return _add_of_timm(store, wish, given)
         return _add_file(store, Path(wish).expanduser(), given)
     except BadInput as error:
         raise Refused(str(error)) from error
@@ -58,6 +61,16 @@ def _add_published(store: Store, wish: str, given: Given) -> dict[str, Any]:
         return _add(store, path, name, given, published.url_of(wish))
 
 
+def _add_of_timm(store: Store, wish: str, given: Given) -> dict[str, Any]:
+    name = backbones.check_name(given.name or backbones.name_of(wish))
+    preflight.check_store(store)
+    with tempfile.TemporaryDirectory(prefix="darkroom-timm-") as folder:
+        path, facts = timm_export.export(wish.removeprefix(backbones.TIMM), Path(folder))
+        known = None if given.pictures else facts.preprocessing
+        # Its classifier was left out by timm: what it ends in is the features.
+        return _add(store, path, name, replace(given, node=given.node or timm_export.OUTPUT), wish, known, facts.licence)
+
+
 def _add_file(store: Store, path: Path, given: Given) -> dict[str, Any]:
     reading.check(path)
     name = backbones.check_name(given.name or backbones.name_of(path.name))
@@ -67,7 +80,9 @@ def _add_file(store: Store, path: Path, given: Given) -> dict[str, Any]:
     return _add(store, path, name, given, path.name)
 
 
-def _add(store: Store, path: Path, name: str, given: Given, source: str) -> dict[str, Any]:
+def _add(
+    store: Store, path: Path, name: str, given: Given, source: str, known: Preprocessing | None = None, licence: str = ""
+) -> dict[str, Any]:
     found = _sum_of(path)
     if given.sha256 and not found.startswith(given.sha256.lower()):
         raise Refused(f"{path.name} is not the file that was meant: its sha256 is {found}, not {given.sha256}.")
@@ -78,7 +93,8 @@ def _add(store: Store, path: Path, name: str, given: Given, source: str) -> dict
         node=given.node,
         resolution=given.resolution,
         source=source,
-        licence=published.LICENCE if path.name in published.WEIGHTS.values() else "",
+        licence=published.LICENCE if path.name in published.WEIGHTS.values() else licence,
+        known=known,
         **chosen,
     )
     made = reading.read(path, wish)

@@ -77,6 +77,13 @@ def test_another_opset_becomes_ours(opset: int) -> None:
     assert onnx.load_from_string(data).opset_import[0].version == 17
 
 
+def test_a_mean_as_newer_opsets_write_it_becomes_ours() -> None:
+    """So torch's exporter writes a global pooling."""
+    nodes = [*foreign.body()[:2], helper.make_node("ReduceMean", ["kept", "axes"], ["pooled"], keepdims=0, noop_with_empty_axes=0)]
+    data, _, _ = made(foreign.file(nodes, ["pooled"], opset=18, more={"axes": np.array([2, 3])}))
+    np.testing.assert_allclose(Model(data).run(PICTURES, FEATURES), expected(), rtol=1e-4)
+
+
 def test_the_card_says_how_pictures_are_prepared() -> None:
     _, card, _ = made(foreign.file(shape=("n", 3, "h", "w")), resolution=32, pictures="cntk")
     how = card.preprocessing

@@ -47,7 +47,14 @@ def test_one_that_takes_too_much_memory_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("none.onnx", "There is no file"), ("folder", "is no file"), ("net.h5", "ends in .h5"), ("net", "ends in nothing")]
+    ("name", "words"),
+    [
+        ("none.onnx", "There is no file"),
+        ("old.model", "a network of CNTK"),
+        ("folder", "is no file"),
+        ("net.h5", "ends in .h5"),
+        ("net", "ends in nothing"),
+    ],
 )
 def test_what_is_no_file_of_a_known_kind_is_refused_before_it_is_read(name: str, words: str, tmp_path: Path) -> None:
     if name == "folder":
