@@ -3,6 +3,9 @@
 from common.parameters import Parameter, Values
 from common.stage import Input, Resources, Stage, Step
 
+SHIPPED = ("gabor-layout", "gabor-texture", "pattern-net")
+"""Backbones that come with Darkroom; any other name is one that was added to the store."""
+
 LEARNING_RATES = [0.01] * 20 + [0.001] * 20 + [0.0001]
 LEAST_SIDE = 32
 """Pixels; below, a network's maps vanish before its end."""
@@ -21,8 +24,8 @@ FIXED = (
         "text",
         "pattern-net",
         "The network whose features are used: `pattern-net` (trained on rendered fabric patterns, at any distance and on clothes), "
-        "`gabor-texture` (a bank of filters, blind to place and direction, for textures) or `gabor-layout` (keeps where things are, "
-        "for shapes). Banks of filters cannot be refined.",
+        "`gabor-texture` (a bank of filters, blind to place and direction, for textures), `gabor-layout` (keeps where things are, "
+        "for shapes), or one that `darkroom backbone add` put into the store. Banks of filters cannot be refined.",
         aliases=("rf_pretrainedModelFilename",),
     ),
     Parameter(
@@ -152,6 +155,11 @@ def used(values: Values) -> tuple[str, ...]:
     return tuple(parameter.name for parameter in (*FIXED, *of_recipe))
 
 
+def is_named(values: Values) -> bool:
+    """Is the backbone one that was added to the store?"""
+    return values.text("refine.backbone") not in SHIPPED
+
+
 def _check(values: Values) -> list[str]:
     side = values.integer("refine.inputResolution")
     if refines(values) and 0 < side < LEAST_SIDE:
@@ -173,7 +181,11 @@ STAGE = Stage(
         Step(
             "refine",
             "prepare the backbone",
-            inputs=(Input("dataset", "dedup/dataset", when=refines), Input("snapshot", "scrape/snapshot", when=refines)),
+            inputs=(
+                Input("backbone", "run/backbone", when=is_named),
+                Input("dataset", "dedup/dataset", when=refines),
+                Input("snapshot", "scrape/snapshot", when=refines),
+            ),
             parameters=used,
         ),
     ),

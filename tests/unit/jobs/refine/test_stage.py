@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from common import model, records
@@ -9,9 +11,11 @@ from common.errors import BadInput
 from common.model import CARD_FILE, MODEL_FILE, Card
 from common.stage import Resources
 from common.store.memory import MemoryStore
-from jobs.refine.spec import PARAMETERS, STAGE, used
+from jobs.refine import stage
+from jobs.refine.spec import PARAMETERS, SHIPPED, STAGE, used
 from jobs.refine.stage import shipped
-from tests.support.rooms import defaults, run_step
+from tests.support import networks
+from tests.support.rooms import commit, defaults, run_step
 
 
 @pytest.mark.parametrize("name", ["gabor-texture", "gabor-layout", "pattern-net"])
@@ -28,6 +32,28 @@ def test_another_resolution_changes_the_card_and_not_the_network(memory: MemoryS
     other = run_step(memory, "refine", values=defaults(refine_inputResolution=96))
     assert other.part(MODEL_FILE).sha256 == plain.part(MODEL_FILE).sha256
     assert records.decode(other.read(CARD_FILE), Card, "card").preprocessing.resolution == 96
+
+
+def test_a_backbone_of_the_store_is_taken_as_it_is(memory: MemoryStore) -> None:
+    data = networks.backbone()
+    given = commit(memory, "run/backbone", {MODEL_FILE: data, CARD_FILE: records.encode(networks.card(data))})
+    made = run_step(memory, "refine", {"backbone": given}, defaults(refine_backbone="theirs"))
+    assert made.part(MODEL_FILE).sha256 == given.part(MODEL_FILE).sha256
+    assert made.info["dimension"] == networks.DIMENSION
+
+
+@pytest.mark.parametrize("resolution", [8, 32])
+def test_a_resolution_that_a_backbone_cannot_see_is_refused(resolution: int, memory: MemoryStore) -> None:
+    data = networks.backbone()
+    given = commit(memory, "run/backbone", {MODEL_FILE: data, CARD_FILE: records.encode(networks.card(data))})
+    settings = defaults(refine_backbone="theirs", refine_inputResolution=resolution)
+    with pytest.raises(BadInput, match=r"set refine\.inputResolution=0"):
+        run_step(memory, "refine", {"backbone": given}, settings)
+
+
+def test_those_that_come_with_darkroom_are_the_ones_in_its_folder() -> None:
+    folder = Path(stage.__file__).parent / "backbones"
+    assert sorted(SHIPPED) == sorted(path.stem for path in folder.glob("*.onnx"))
 
 
 def test_an_unknown_backbone_gets_the_nearest_name() -> None:
