@@ -99,6 +99,13 @@ bench-controller: $(VENV)/.develops for-our-cluster ## What the driver costs on 
 bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller:
 	@$(BIN)/python -m tests.bench.$(@:bench-%=%)
 
+# Photographs of garments, in class folders; without them that table says so. REFINED=1 refines as well, which takes a GPU or hours.
+FABRICS ?= ../shared/data/fabrics
+
+.PHONY: bench-accuracy
+bench-accuracy: $(VENV)/.develops $(if $(REFINED),torch) ## Measure accuracies and write docs/accuracy.md: [FABRICS=DIR] [REFINED=1]
+	@FABRICS=$(FABRICS) REFINED=$(REFINED) $(BIN)/python -m tests.bench.accuracy
+
 .PHONY: locks
 locks: $(VENV)/.develops ## Resolve the locks anew
 	@tools/lock $(BIN)/uv
