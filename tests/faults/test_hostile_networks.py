@@ -1,4 +1,4 @@
-"""Networks made to harm: each is refused with a reason, in little time, by a child that may not have much memory, and none makes code run."""
+"""Networks made to harm: each is refused soon and with a reason, by a child with little memory, and none makes code run."""
 
 from __future__ import annotations
 
