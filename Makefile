@@ -92,16 +92,24 @@ format: $(VENV)/.develops ## Put the code into shape
 bench: $(VENV)/.develops torch $(if $(filter 0,$(shell id -u)),for-our-cluster) ## Measure beside peers and write docs/benchmarks.md (some 30 minutes; bench-NAME: one of them)
 	@$(BIN)/python -m tests.bench
 
-.PHONY: bench-train bench-report bench-featurize bench-scrape bench-nodes bench-controller bench-refine
+.PHONY: bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine
 bench-train: $(VENV)/.develops ## Training against scikit-learn's GridSearchCV
 bench-report: $(VENV)/.develops ## The report of 10,000 predictions against its budgets
 bench-featurize: $(VENV)/.develops ## Featurizing against onnxruntime alone and timm
 bench-scrape: $(VENV)/.develops ## Fetching from a server here against img2dataset and a bare loop
+bench-backbone: $(VENV)/.develops ## Our own backbone with its views against ResNet-18 in onnxruntime
 bench-nodes: $(VENV)/.develops for-our-cluster ## A stage four pods wide against one (root)
 bench-controller: $(VENV)/.develops for-our-cluster ## What the driver costs on a cluster (root)
 bench-refine: $(VENV)/.develops torch ## An epoch of refinement against a bare torch loop
-bench-train bench-report bench-featurize bench-scrape bench-nodes bench-controller bench-refine:
+bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine:
 	@$(BIN)/python -m tests.bench.$(@:bench-%=%)
+
+# Photographs of garments, in class folders; without them that table says so. REFINED=1 refines as well, which takes a GPU or hours.
+FABRICS ?= ../shared/data/fabrics
+
+.PHONY: bench-accuracy
+bench-accuracy: $(VENV)/.develops $(if $(REFINED),torch) ## Measure accuracies and write docs/accuracy.md: [FABRICS=DIR] [REFINED=1]
+	@FABRICS=$(FABRICS) REFINED=$(REFINED) $(BIN)/python -m tests.bench.accuracy
 
 .PHONY: locks
 locks: $(VENV)/.develops ## Resolve the locks anew

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import uuid4
 
+import onnx
 import pytest
 
 from common import artifact
@@ -16,7 +17,7 @@ from common.store.s3 import S3Store
 from jobs.controller import adding, backbones, runs, submission
 from jobs.controller.adding import Given
 from jobs.controller.gc import collect
-from tests.support import foreign, servers, whole
+from tests.support import foreign, servers, weights, whole
 
 NAMED = (*whole.SMALL[1:], "refine.backbone=theirs")
 
@@ -49,6 +50,23 @@ def test_a_run_uses_a_backbone_by_its_name(store: Store, file: Path, folder: Pat
     assert known.condition == runs.DONE, known.state
     assert known.records["refine"].info["backbone"] == "theirs"
     assert all(record.cached for record in whole.submit(store, folder, NAMED).records.values())
+
+
+def test_a_resnet_that_was_added_is_refined_whole(memory: MemoryStore, tmp_path: Path, folder: Path) -> None:
+    pytest.importorskip("torch", reason="torch is not set up: make torch")
+    path = tmp_path / "small.pth"
+    path.write_bytes(weights.saved(weights.resnet((1, 1, 1, 1), narrow=16)))
+    adding.add(memory, str(path), Given(resolution=32))
+    sets = (*whole.SMALL[1:], "refine.backbone=small", "classifier=dnn", "refine.epochs=1", "refine.mbSize=4", "refine.gpu=none")
+    known = whole.submit(memory, folder, sets)
+    assert known.condition == runs.DONE, known.state
+    ref = known.records["refine"].ref
+    assert ref is not None
+    before = artifact.read_ref(memory, backbones.read(memory, "small").artifact).read("model.onnx")
+    after = artifact.read_ref(memory, ref).read("model.onnx")
+    kept = {tensor.name: tensor.raw_data for tensor in onnx.load_from_string(before).graph.initializer}
+    changed = {tensor.name for tensor in onnx.load_from_string(after).graph.initializer if tensor.raw_data != kept.get(tensor.name)}
+    assert {"net/conv1.weight", "net/layer1.0.bn1.bias", "net/layer4.0.conv2.weight"} <= changed
 
 
 def test_other_bytes_under_the_same_name_are_another_key(memory: MemoryStore, file: Path, folder: Path) -> None:
