@@ -42,6 +42,10 @@ test: $(VENV)/.develops ## Run the tests (everything that needs no root)
 test-full: $(VENV)/.develops ## Run those that take many minutes, with their figures
 	@$(BIN)/python -m pytest -m full -s $(ARGS)
 
+.PHONY: test-gpu
+test-gpu: $(VENV)/.develops torch ## Run those that need a GPU (a minute)
+	@$(BIN)/python -m pytest tests/gpu $(ARGS)
+
 .PHONY: images
 images: $(VENV)/.develops ## Build the rooms' images: [BASE_IMAGE=NAME|debian] [ACCELERATOR=cuda] [ROOMS="train gate"]
 	@$(BIN)/python -m images.build $(ROOMS) $(if $(BASE_IMAGE),--base-image $(BASE_IMAGE)) $(if $(ACCELERATOR),--accelerator $(ACCELERATOR))
@@ -85,10 +89,10 @@ format: $(VENV)/.develops ## Put the code into shape
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(VENV)/.develops $(if $(filter 0,$(shell id -u)),for-our-cluster) ## Measure beside peers and write docs/benchmarks.md (some 30 minutes; bench-NAME: one of them)
+bench: $(VENV)/.develops torch $(if $(filter 0,$(shell id -u)),for-our-cluster) ## Measure beside peers and write docs/benchmarks.md (some 30 minutes; bench-NAME: one of them)
 	@$(BIN)/python -m tests.bench
 
-.PHONY: bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller
+.PHONY: bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine
 bench-train: $(VENV)/.develops ## Training against scikit-learn's GridSearchCV
 bench-report: $(VENV)/.develops ## The report of 10,000 predictions against its budgets
 bench-featurize: $(VENV)/.develops ## Featurizing against onnxruntime alone and timm
@@ -96,7 +100,8 @@ bench-scrape: $(VENV)/.develops ## Fetching from a server here against img2datas
 bench-backbone: $(VENV)/.develops ## Our own backbone with its views against ResNet-18 in onnxruntime
 bench-nodes: $(VENV)/.develops for-our-cluster ## A stage four pods wide against one (root)
 bench-controller: $(VENV)/.develops for-our-cluster ## What the driver costs on a cluster (root)
-bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller:
+bench-refine: $(VENV)/.develops torch ## An epoch of refinement against a bare torch loop
+bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine:
 	@$(BIN)/python -m tests.bench.$(@:bench-%=%)
 
 # Photographs of garments, in class folders; without them that table says so. REFINED=1 refines as well, which takes a GPU or hours.

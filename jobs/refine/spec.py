@@ -10,7 +10,7 @@ LEARNING_RATES = [0.01] * 20 + [0.001] * 20 + [0.0001]
 LEAST_SIDE = 32
 """Pixels; below, a network's maps vanish before its end."""
 
-FIXED = (
+CLASSIFIER = (
     Parameter(
         "classifier",
         "choice",
@@ -19,6 +19,9 @@ FIXED = (
         "`svmDnnRefined`: a linear SVM on the features of the refined network. Refining needs `make torch`.",
         choices=("svm", "dnn", "svmDnnRefined"),
     ),
+)
+
+NETWORK = (
     Parameter(
         "refine.backbone",
         "text",
@@ -141,18 +144,18 @@ MODERN = (
     Parameter("refine.average", "number", 0.98, "Decay of the average over the steps' weights; 0: none (modern).", low=0, high=0.9999),
 )
 
-PARAMETERS = (*FIXED, *REFINING, *ORIGINAL, *MODERN)
+PARAMETERS = (*CLASSIFIER, *NETWORK, *REFINING, *ORIGINAL, *MODERN)
 
 
 def refines(values: Values) -> bool:
-    """Say whether the network is trained."""
-    return values.text("classifier") != "svm"
+    """Say whether the network is trained, by all settings or by those that `used` names."""
+    return "refine.recipe" in values and values.get("classifier") != "svm"
 
 
 def used(values: Values) -> tuple[str, ...]:
-    """Name the settings that matter: under `svm` no recipe does, and of two recipes one."""
+    """Name the settings that matter: under `svm` no recipe does, and of two recipes one. `dnn` and `svmDnnRefined` share a refinement."""
     of_recipe = (*REFINING, *(ORIGINAL if values.text("refine.recipe") == "original" else MODERN)) if refines(values) else ()
-    return tuple(parameter.name for parameter in (*FIXED, *of_recipe))
+    return tuple(parameter.name for parameter in (*NETWORK, *of_recipe))
 
 
 def is_named(values: Values) -> bool:
