@@ -120,6 +120,10 @@ torch: $(VENV)/.runs ## Set up torch, which refines networks and trains the ship
 pretrain: torch ## Train the shipped backbone pattern-net anew on rendered pictures (an hour or more; goes on where it was stopped)
 	@OMP_NUM_THREADS=1 nice $(BIN)/python -m jobs.pretrain $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/darkroom/pretrain
 
+.PHONY: cntk
+cntk: $(VENV)/.runs ## Set up CNTK, the original's library, in an interpreter of its own (Python 3.6, a minute): [PYTHON36=/path/to/python3.6]
+	@tools/cntk $(BIN)/python $(PYTHON36)
+
 .PHONY: wheel
 wheel: $(VENV)/.develops ## Build dist/*.whl
 	@$(BIN)/python -m hatchling build --target wheel
