@@ -30,7 +30,7 @@ from common.errors import BadInput, Retryable
 HOME = "DARKROOM_CNTK"
 START_S, ANSWER_S = 120.0, 1800.0
 _TAIL_BYTES = 2000
-_KNOWN = ("PATH", "LANG", "LC_ALL", "TMPDIR")  # of the environment: no key is within reach of foreign code
+_KNOWN = ("PATH", "LANG", "LC_ALL", "TMPDIR")
 
 
 class Memory(Exception):
@@ -78,7 +78,7 @@ class Worker:
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
                 [python, "-s", "-B", place, str(os.getpid()), program, str(memory_bytes)],
-                env=_environment(home, threads),
+                env=environment(home, threads),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -169,7 +169,8 @@ class Worker:
         return f" It said last: {tail}" if tail else ""
 
 
-def _environment(home: Path, threads: int) -> dict[str, str]:
+def environment(home: Path, threads: int) -> dict[str, str]:
+    """Return all that a process in CNTK's interpreter sees of the environment: no key is within reach of foreign code."""
     return {
         **{name: os.environ[name] for name in _KNOWN if name in os.environ},
         "HOME": "/nonexistent",
