@@ -42,9 +42,14 @@ def limit(memory_bytes):
 def ready(program):
     """Import what is slow to import, and return what may be asked."""
     import importlib
-    import warnings
+    import types
 
-    warnings.simplefilter("ignore")  # of Linux distributions that CNTK does not know
+    # On its import CNTK has a shell look for libraries and wants pip, to fetch examples. Images have neither.
+    for name, calls in (("cntk_py_init", ("cntk_check_distro_info", "cntk_check_libs")), ("sample_installer", ("install_samples",))):
+        unwanted = types.ModuleType("cntk." + name)
+        for call in calls:
+            setattr(unwanted, call, lambda: None)
+        sys.modules[unwanted.__name__] = unwanted
     return importlib.import_module(program).Commands()
 
 
