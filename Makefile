@@ -47,8 +47,9 @@ test-gpu: $(VENV)/.develops torch ## Run those that need a GPU (a minute)
 	@$(BIN)/python -m pytest tests/gpu $(ARGS)
 
 .PHONY: images
-images: $(VENV)/.develops ## Build the rooms' images: [BASE_IMAGE=NAME|debian] [ACCELERATOR=cuda] [ROOMS="train gate"]
-	@$(BIN)/python -m images.build $(ROOMS) $(if $(BASE_IMAGE),--base-image $(BASE_IMAGE)) $(if $(ACCELERATOR),--accelerator $(ACCELERATOR))
+images: $(VENV)/.develops ## Build the rooms' images: [BASE_IMAGE=NAME|debian] [ACCELERATOR=cuda] [CNTK=1] [ROOMS="train gate"]
+	@$(BIN)/python -m images.build $(ROOMS) $(if $(BASE_IMAGE),--base-image $(BASE_IMAGE)) $(if $(ACCELERATOR),--accelerator $(ACCELERATOR)) \
+	  $(if $(CNTK),--cntk)
 
 .PHONY: cluster
 cluster: $(VENV)/.develops ## Bring up a real Kubernetes with two nodes, and S3, on this machine (root)
@@ -62,7 +63,7 @@ cluster-down: $(VENV)/.develops ## Take it down and check that nothing is left
 .PHONY: for-our-cluster
 for-our-cluster: $(VENV)/.develops
 	@tools/debian-packages
-	@$(MAKE) --no-print-directory images BASE_IMAGE=debian >&2
+	@$(MAKE) --no-print-directory images BASE_IMAGE=debian CNTK=1 >&2
 
 # The tests' own cluster, which needs images that no registry is asked for, unless KUBECONFIG names another.
 # ARGS may name files: then those run instead of all.
@@ -73,7 +74,7 @@ e2e: $(VENV)/.develops ## Run the tests on a real Kubernetes: KUBECONFIG's, or o
 e2e-full: $(VENV)/.develops ## The same with the long ones
 e2e e2e-full:
 	@$(if $(KUBECONFIG),,tools/debian-packages)
-	@$(MAKE) --no-print-directory images BASE_IMAGE=$(BASE_IMAGE)
+	@$(MAKE) --no-print-directory images BASE_IMAGE=$(BASE_IMAGE) CNTK=$(if $(KUBECONFIG),,1)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(CHOSEN) $(if $(findstring tests/cluster/,$(ARGS)),,tests/cluster) $(ARGS)
 
 .PHONY: lint
@@ -127,6 +128,10 @@ torch: $(VENV)/.runs ## Set up torch, which refines networks and trains the ship
 .PHONY: pretrain
 pretrain: torch ## Train the shipped backbone pattern-net anew on rendered pictures (an hour or more; goes on where it was stopped)
 	@OMP_NUM_THREADS=1 nice $(BIN)/python -m jobs.pretrain $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/darkroom/pretrain
+
+.PHONY: cntk
+cntk: $(VENV)/.runs ## Set up CNTK, the original's library, in an interpreter of its own (Python 3.6, a minute): [PYTHON36=/path/to/python3.6]
+	@tools/cntk $(BIN)/python $(PYTHON36)
 
 .PHONY: wheel
 wheel: $(VENV)/.develops ## Build dist/*.whl

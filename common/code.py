@@ -46,11 +46,20 @@ def pinned(extra: str) -> dict[str, str]:
     Raises:
         BadInput: this installation has no such lock.
     """
-    text = _lock(extra).read_text(encoding="utf-8")
+    text = lock(extra).read_text(encoding="utf-8")
     versions: dict[str, str] = {}
     for name, version in _PINNED.findall(text):
         versions[name] = f"{versions[name]} {version}" if name in versions else version
     return versions
+
+
+@functools.cache
+def lock(extra: str) -> Path:
+    """Return where a lock lies: beside the packages (a checkout) or inside `jobs` (a wheel). Raises BadInput."""
+    for folder in (_COMMON.parent / "locks", _JOBS / "locks"):
+        if (folder / f"{extra}.txt").is_file():
+            return folder / f"{extra}.txt"
+    raise BadInput(f"There is no lock for {extra!r} in this installation; install the wheel or work in a checkout.")
 
 
 def _files(stage: Stage) -> Iterator[tuple[str, bytes]]:
@@ -67,12 +76,3 @@ def _tree(path: Path, without: str = "") -> Iterator[tuple[str, bytes]]:
     for file in files:
         if file.is_file() and "__pycache__" not in file.parts and file.name != without:
             yield file.relative_to(_COMMON.parent).as_posix(), file.read_bytes()
-
-
-@functools.cache
-def _lock(extra: str) -> Path:
-    """Find a lock beside the packages (a checkout) or inside `jobs` (a wheel)."""
-    for folder in (_COMMON.parent / "locks", _JOBS / "locks"):
-        if (folder / f"{extra}.txt").is_file():
-            return folder / f"{extra}.txt"
-    raise BadInput(f"There is no lock for {extra!r} in this installation; install the wheel or work in a checkout.")

@@ -16,7 +16,7 @@ CLASSIFIER = (
         "choice",
         "svm",
         "`svm`: a linear SVM on the features of a fixed backbone. `dnn`: the network is refined and classifies itself. "
-        "`svmDnnRefined`: a linear SVM on the features of the refined network. Refining needs `make torch`.",
+        "`svmDnnRefined`: a linear SVM on the features of the refined network. Refining needs `make torch` or `make cntk`.",
         choices=("svm", "dnn", "svmDnnRefined"),
     ),
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 
 from common.errors import BadInput
+from jobs.refine.backends import interpreter
 from jobs.refine.backends.base import Backend, Settings
+from jobs.refine.backends.cntk import Cntk
 from jobs.refine.network import Network, Weights
 
 
@@ -25,9 +26,7 @@ def available(name: str) -> bool:
     """Say whether a library is set up."""
     if name == "torch":
         return importlib.util.find_spec("torch") is not None
-    if importlib.util.find_spec(f"jobs.refine.backends.{name}") is None:
-        return False
-    return bool(importlib.import_module(f"jobs.refine.backends.{name}").available())
+    return interpreter.is_there()
 
 
 def choose(name: str) -> str:
@@ -59,8 +58,7 @@ def open_backend(name: str, network: Network, weights: Weights, settings: Settin
         from jobs.refine.backends.torch import Torch
 
         return Torch(network, weights, settings)
-    made: Backend = importlib.import_module(f"jobs.refine.backends.{name}").Cntk(network, weights, settings)
-    return made
+    return Cntk(network, weights, settings)
 
 
 def _torch_gpus() -> int:
