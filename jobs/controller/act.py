@@ -15,10 +15,10 @@ from types import FrameType
 from typing import Any
 
 from common import artifact, records
+from common import explain as explaining
 from common.errors import Refused, UnknownName, did_you_mean
 from common.records import Cancel, Plan, Pointer, Run, Scale, StageRecord
 from common.store import Store
-from jobs.controller import explain as explaining
 from jobs.controller import graph, history, pointer, runs, settings, submission
 from jobs.controller.drive import Drive
 from jobs.controller.forecast import Forecast, Line

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from common import artifact, metrics, pages
+from common import artifact, explain, metrics, pages
 from common.dataset import Score, scores_of
 from common.errors import Refused
 from common.metrics import Comparison
 from common.store import Store
 from common.thumbnails import Thumbnails
-from jobs.controller import explain, history
+from jobs.controller import history
 from jobs.controller.runs import Known
 
 RESAMPLES = 1000
