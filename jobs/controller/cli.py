@@ -353,6 +353,17 @@ def parameters(name: str, as_json: bool) -> None:
 
 
 @commands.command()
+@click.argument("dataset")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Which address to listen at.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Which port (0: any that is free).")
+def lighttable(dataset: str, host: str, port: int) -> None:
+    """Show a dataset's pictures, results and runs in a browser, and take people's words on them."""
+    words = [sys.executable, "-m", "jobs.lighttable", dataset, "--host", host, "--port", str(port)]
+    sys.stdout.flush()
+    os.execv(sys.executable, words)  # noqa: S606 - this very Python; a service is a process of its own
+
+
+@commands.command()
 @as_json
 def doctor(as_json: bool) -> None:
     """Check this installation and the store; each finding says what to do."""

@@ -1,0 +1,147 @@
+"""One dataset's table: what the pages ask for, read from the store when it is first wanted and again when a run has made it new."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from common import edits
+from common.artifact import Artifact
+from common.errors import BadInput, DarkroomError
+from common.records import Value, canonical
+from common.store import Store
+from common.tables import read_table
+from jobs.lighttable import opinions, sheet
+from jobs.lighttable.book import Book, Said, TakenBack
+from jobs.lighttable.pictures import Pictures
+from jobs.lighttable.sheet import Sheet
+
+LOOK_EVERY_S = 5.0
+PROVENANCE = "provenance.parquet"
+
+
+class Origin(Value, frozen=True, kw_only=True):
+    """Where a picture of the web comes from: columns of scrape's provenance."""
+
+    id: str
+    label: str = ""
+    url: str = ""
+    landing: str = ""
+    licence: str = ""
+    licence_url: str = ""
+    creator: str = ""
+    title: str = ""
+    fetched: str = ""
+
+
+class Table:
+    """Holds what is shown. Safe to use from several threads."""
+
+    def __init__(self, store: Store, dataset: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.store = store
+        self.dataset = dataset
+        self.book = Book(store, dataset)
+        self._clock = clock
+        self._looked = -LOOK_EVERY_S
+        self._lock = threading.RLock()
+        self._sheet: Sheet | None = None
+        self._document = b""
+        self._pictures: Pictures | None = None
+        self._ids: frozenset[str] = frozenset()
+        self._origins: dict[str, list[Origin]] | None = None
+        self._opinions: tuple[str, bytes] = ("", b"")
+
+    def sheet(self) -> Sheet | None:
+        """Return the newest rows; None where no run has made a dataset version yet."""
+        with self._lock:
+            if self._clock() - self._looked >= LOOK_EVERY_S:
+                self._look()
+                self._looked = self._clock()
+            return self._sheet
+
+    def document(self) -> bytes:
+        """Return the rows as JSON."""
+        self.sheet()
+        return self._document or canonical({"run": "", "ids": []})
+
+    def warm(self) -> None:
+        """Read what the first page asks for, so that it need not wait; what goes wrong is said to who asks."""
+        with contextlib.suppress(DarkroomError):
+            pictures = self.pictures()
+            if pictures:
+                pictures.small("")
+
+    def knows(self, image: str) -> bool:
+        """Is there such a picture?"""
+        return image in self._ids
+
+    def pictures(self) -> Pictures | None:
+        """Return the snapshot's pictures."""
+        self.sheet()
+        return self._pictures
+
+    def state(self, since: int) -> dict[str, Any]:
+        """Return what may have changed while a page was open: edits since the `since`-th, the newest run, what the next run will use."""
+        shown = self.sheet()
+        return {**self.book.since(since), "run": shown.run if shown else "", "waiting": self._waiting()}
+
+    def say(self, said: Said) -> dict[str, Any]:
+        """Write a word down. Raises BadInput."""
+        return {**self.book.say(said, self.knows), "waiting": self._waiting()}
+
+    def take_back(self, wish: TakenBack) -> dict[str, Any]:
+        """Undo edits. Raises BadInput."""
+        return {**self.book.take_back(wish), "waiting": self._waiting()}
+
+    def _waiting(self) -> str:
+        """Say which edits the newest run has not used."""
+        return edits.sentence(self.book.chain.edits[self._sheet.used if self._sheet else 0 :])
+
+    def about(self, image: str) -> dict[str, Any]:
+        """Return everything that is known of one picture."""
+        shown = self.sheet()
+        if shown is None or not self.knows(image):
+            raise BadInput(f"{image[:70]!r} is no picture of {self.dataset}.")
+        chain = [one for one in self.book.since(0)["edits"] if one["image"] == image]
+        rows = [entry for entry in shown.entries if entry.id == image]
+        return {"image": image, "rows": rows, "origins": self._origins_of(shown.snapshot).get(image, []), "edits": chain}
+
+    def opinions(self) -> bytes:
+        """Return what the newest model thinks, as JSON; worked out once for each run."""
+        with self._lock:
+            found = sheet.newest(self.store, self.dataset, (sheet.TRAIN, sheet.FEATURES))
+            run = found[0] if found else ""
+            if not self._opinions[1] or self._opinions[0] != run:
+                self._opinions = (run, canonical(opinions.ask(self.store, self.dataset)))
+            return self._opinions[1]
+
+    def _look(self) -> None:
+        found = sheet.newest(self.store, self.dataset, (sheet.SNAPSHOT, sheet.VERSION))
+        if found is None or (self._sheet and self._sheet.run == found[0]):
+            return
+        laid = sheet.lay_out(self.store, *found)
+        if self._sheet is None or laid.snapshot.manifest.digest != self._sheet.snapshot.manifest.digest:
+            self._pictures, self._origins = Pictures(laid.snapshot), None
+        self._sheet, self._document = laid, canonical(laid.document())
+        self._ids = frozenset(entry.id for entry in laid.entries if entry.id)
+
+    def _origins_of(self, snapshot: Artifact) -> dict[str, list[Origin]]:
+        with self._lock:
+            if self._origins is None:
+                self._origins = {}
+                for one in _read_origins(snapshot):
+                    self._origins.setdefault(one.id, []).append(one)
+            return self._origins
+
+
+def _read_origins(snapshot: Artifact) -> list[Origin]:
+    """Return whom pictures are owed to; evidence, so the table does without where it is damaged."""
+    if PROVENANCE not in snapshot.names():
+        return []
+    try:
+        return [one for one in read_table(snapshot.read(PROVENANCE), Origin) if one.id]
+    except DarkroomError:
+        return []
