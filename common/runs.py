@@ -13,15 +13,16 @@ from typing import TypeVar
 
 import msgspec
 
-from common import records
+from common import artifact, records
 from common.alive import alive, process_start
-from common.errors import BadInput, NotFound, PreconditionFailed, UnknownRun, did_you_mean
-from common.records import Cancel, Driver, Held, Run, Scale, StageRecord, State, Waiting
+from common.errors import BadInput, Damaged, NotFound, PreconditionFailed, UnknownRun, did_you_mean
+from common.records import Cancel, Driver, Edit, Held, Run, Scale, StageRecord, State, Waiting
 from common.store import IfMatch, Store
 
 D = TypeVar("D", bound=records.Document)
 
 DRIVER = "DARKROOM_DRIVER"  # the name of the driver's Job, in its pods
+EDITS = "edits.json"  # the part of run/edits
 SUBMIT = "submit"  # what makes a run, where nothing else did
 RUNNING, DONE, FAILED, CANCELLED, INTERRUPTED = "running", "done", "failed", "cancelled", "interrupted"
 
@@ -193,6 +194,30 @@ def before(store: Store, dataset: str, run: str) -> list[str]:
     all_runs = [name for _, name in names(store, dataset)]
     earlier = all_runs[: all_runs.index(run)] if run in all_runs else all_runs
     return earlier[::-1]
+
+
+def last_records(store: Store, dataset: str, run: str = "", *, most: int) -> dict[str, StageRecord]:
+    """Return the newest record of each step in the dataset's runs (before one); looks no further when it has `most`."""
+    found: dict[str, StageRecord] = {}
+    for name in before(store, dataset, run):
+        for step, record in sound_records(store, name).items():
+            if record.recipe is not None:
+                found.setdefault(step, record)
+        if len(found) >= most:
+            break
+    return found
+
+
+def edits_of(store: Store, run: str) -> list[Edit]:
+    """Return the edits that a run uses, oldest first; none where it uses none, or they cannot be read any more."""
+    request = read_sound(store, run_key(run), Run)
+    ref = request.frozen.get("edits") if request else None
+    if ref is None:
+        return []
+    try:
+        return records.read_json(artifact.read_ref(store, ref).read(EDITS), list[Edit], EDITS)
+    except (Damaged, BadInput):
+        return []
 
 
 def _time_of(run: str) -> tuple[str, str]:

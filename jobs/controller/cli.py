@@ -253,7 +253,7 @@ def compare(runs: tuple[str, ...], output: str | None, as_json: bool) -> None:
     """Compare the first run with the others on the same test pictures: difference with interval, what changed."""
     from pathlib import Path
 
-    from jobs.controller import compare as comparing
+    from common import compare as comparing
 
     if len(runs) < 2:
         raise Usage("Name two runs or more to compare.")
@@ -491,6 +491,8 @@ def _show(store: Store, known: Known) -> None:
     test = one["metrics"]["test"]
     if test:
         click.echo(f"Accuracy {history.percent_interval(test['accuracy'])} on {one['source']}, {one['scoring']}, 95 % interval")
+    if one["edits"]["new"]:
+        click.echo(f"Edits    {one['edits']['new']} since the last run")
     if one["report"]:
         click.echo(f"Report   {one['report']}")
     if one["attribution"]:

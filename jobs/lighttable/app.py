@@ -17,6 +17,7 @@ from starlette.routing import Route
 from common.errors import BadInput, DarkroomError, Retryable
 from common.records import canonical, read_json
 from common.store import Store
+from jobs.lighttable import history
 from jobs.lighttable.book import Said, TakenBack
 from jobs.lighttable.door import Door
 from jobs.lighttable.table import Table
@@ -42,6 +43,11 @@ def build(store: Store, dataset: str, token: str) -> Starlette:
             Route("/api/state", lambda request: _json(canonical(table.state(_number(request, "since"))))),
             Route("/api/opinions", lambda _: _json(table.opinions())),
             Route("/api/pictures/{image}", lambda request: _json(canonical(table.about(request.path_params["image"])))),
+            Route("/api/results", lambda _: _json(table.results())),
+            Route("/api/runs", lambda _: _json(canonical(history.table(store, dataset)))),
+            Route("/api/runs/{run}", lambda request: _json(canonical(history.detail(store, dataset, request.path_params["run"])))),
+            Route("/api/compare", lambda request: _json(canonical(history.side_by_side(store, dataset, _runs(request))))),
+            Route("/reports/{run}", lambda request: _report(history.report(store, dataset, request.path_params["run"]))),
             Route("/small/{image}", lambda request: _picture(table, request.path_params["image"], large=False)),
             Route("/large/{image}", lambda request: _picture(table, request.path_params["image"], large=True)),
             Route("/api/edits", _posted(lambda data: table.say(read_json(data, Said, "The edit"))), methods=["POST"]),
@@ -67,12 +73,22 @@ def _json(data: bytes, status: int = 200) -> Response:
     return Response(data, status, media_type="application/json")
 
 
+def _report(data: bytes) -> Response:
+    """A report brings its own style in the page; it may nothing else."""
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
+    return Response(data, media_type="text/html", headers={"content-security-policy": policy})
+
+
 def _picture(table: Table, image: str, *, large: bool) -> Response:
     pictures = table.pictures()
     data = (pictures.large(image) if large else pictures.small(image)) if pictures else None
     if data is None:
         return Response("There is no such picture, or it cannot be shown.\n", 404, media_type="text/plain")
     return Response(data, media_type="image/jpeg", headers=KEEP)
+
+
+def _runs(request: Request) -> list[str]:
+    return request.query_params.getlist("run")
 
 
 def _number(request: Request, name: str) -> int:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from common import artifact, records, runs
+from common import artifact, runs
 from common.artifact import Artifact
 from common.dataset import Entry, entries_of
-from common.errors import BadInput, Damaged
-from common.records import Edit, Ref, StageRecord
+from common.errors import BadInput
+from common.records import Ref, StageRecord
 from common.store import Store
 
 SNAPSHOT, VERSION, FEATURES, TRAIN, EVALUATE = "scrape/snapshot", "dedup/dataset", "featurize", "train", "evaluate"
@@ -74,17 +74,5 @@ def lay_out(store: Store, run: str, found: dict[str, StageRecord]) -> Sheet:
         run=run,
         snapshot=artifact.read_ref(store, ref_of(found, SNAPSHOT)),
         entries=entries_of(artifact.read_ref(store, ref_of(found, VERSION))),
-        used=len(frozen_edits(store, run)),
+        used=len(runs.edits_of(store, run)),
     )
-
-
-def frozen_edits(store: Store, run: str) -> list[Edit]:
-    """Return the edits that a run used; none where it used none, or what it used cannot be read any more."""
-    request = runs.read_sound(store, runs.run_key(run), records.Run)
-    ref = request.frozen.get("edits") if request else None
-    if ref is None:
-        return []
-    try:
-        return records.read_json(artifact.read_ref(store, ref).read("edits.json"), list[Edit], "edits.json")
-    except (Damaged, BadInput):
-        return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from common import edits
@@ -14,7 +14,7 @@ from common.errors import BadInput, DarkroomError
 from common.records import Value, canonical
 from common.store import Store
 from common.tables import read_table
-from jobs.lighttable import opinions, sheet
+from jobs.lighttable import opinions, results, sheet
 from jobs.lighttable.book import Book, Said, TakenBack
 from jobs.lighttable.pictures import Pictures
 from jobs.lighttable.sheet import Sheet
@@ -52,7 +52,7 @@ class Table:
         self._pictures: Pictures | None = None
         self._ids: frozenset[str] = frozenset()
         self._origins: dict[str, list[Origin]] | None = None
-        self._opinions: tuple[str, bytes] = ("", b"")
+        self._made: dict[str, tuple[str, bytes]] = {}
 
     def sheet(self) -> Sheet | None:
         """Return the newest rows; None where no run has made a dataset version yet."""
@@ -111,12 +111,19 @@ class Table:
 
     def opinions(self) -> bytes:
         """Return what the newest model thinks, as JSON; worked out once for each run."""
+        return self._once("opinions", (sheet.TRAIN, sheet.FEATURES), opinions.ask)
+
+    def results(self) -> bytes:
+        """Return the scored pictures of the newest measured run, as JSON; read once for each run."""
+        return self._once("results", (sheet.EVALUATE, sheet.TRAIN), results.newest)
+
+    def _once(self, name: str, steps: Sequence[str], make: Callable[[Store, str], dict[str, Any]]) -> bytes:
         with self._lock:
-            found = sheet.newest(self.store, self.dataset, (sheet.TRAIN, sheet.FEATURES))
+            found = sheet.newest(self.store, self.dataset, steps)
             run = found[0] if found else ""
-            if not self._opinions[1] or self._opinions[0] != run:
-                self._opinions = (run, canonical(opinions.ask(self.store, self.dataset)))
-            return self._opinions[1]
+            if self._made.get(name, ("", b""))[0] != run or name not in self._made:
+                self._made[name] = (run, canonical(make(self.store, self.dataset)))
+            return self._made[name][1]
 
     def _look(self) -> None:
         found = sheet.newest(self.store, self.dataset, (sheet.SNAPSHOT, sheet.VERSION))

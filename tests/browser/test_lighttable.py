@@ -12,8 +12,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from common import edits
+from common.artifact import read_ref
+from common.dataset import entries_of
+from common.records import Edit
+from common.runs import Known
 from common.store import Store, open_store
-from tests.support import browser, tables
+from tests.support import browser, tables, whole
+from tests.support.pictures import make_folder
 from tests.support.tables import Service
 
 INJECTION = "<img src=x onerror=document.title=1>"
@@ -63,7 +68,7 @@ def press(page: Page, key: str) -> None:
 
 
 def waited(page: Page, words: str) -> None:
-    page.get_by_text(words).first.wait_for(timeout=10_000)
+    page.get_by_text(words).first.wait_for(timeout=60_000)
 
 
 def quietly() -> bool:
@@ -187,9 +192,73 @@ def test_nothing_leaves_the_machine_and_no_name_becomes_code(chromium: Browser, 
         context.close()
 
 
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Service, list[str]]]:
+    """Two real runs, a good one and one that is often wrong."""
+    root = tmp_path_factory.mktemp("measured")
+    store = open_store((root / "store").as_uri())
+    folder = make_folder(root / "pictures", {"bars": 12, "rows": 12})
+    good = whole.submit(store, folder)
+    edits.append(store, Edit(dataset="mine", image=good_picture(good, store), action="keep", by="Ana"))
+    weak = whole.submit(store, folder, (*whole.SMALL, "refine.backbone=gabor-texture", "svm_CVals=[0.01]"))
+    with tables.serve(store) as service:
+        yield store, service, [good.run.run, weak.run.run]
+
+
+def good_picture(known: Known, store: Store) -> str:
+    ref = known.records["dedup/dataset"].ref
+    assert ref is not None
+    return next(entry.id for entry in entries_of(read_ref(store, ref)) if entry.kept)
+
+
+def test_results_show_errors_first_and_one_key_takes_the_models_word(chromium: Browser, measured: tuple[Store, Service, list[str]]) -> None:
+    store, service, _ = measured
+    page = opened(chromium, service)
+    page.get_by_role("button", name="Results").click()
+    waited(page, "Right on")
+    page.get_by_text("Which for which").click()
+    wrong = page.locator(".matrix button.bad")
+    assert wrong.count() > 0
+    waited(page, "was taken for")
+    before = len(edits.read(store, "mine"))
+    page.locator(".contact").focus()
+    page.keyboard.press("s")
+    waited(page, "1 label edit")
+    said = edits.read(store, "mine")
+    assert (len(said), said[-1].action) == (before + 1, "label")
+    wrong.first.click()
+    assert page.get_by_label("Show").input_value() == "all"
+    page.context.close()
+
+
+def test_runs_show_why_how_they_differ_their_report_and_one_that_runs(
+    chromium: Browser, measured: tuple[Store, Service, list[str]]
+) -> None:
+    store, service, names = measured
+    page = opened(chromium, service)
+    page.get_by_role("button", name="Runs").click()
+    for name in names:
+        page.get_by_label(f"Compare {name}").check()
+    page.get_by_role("button", name="Compare those chosen").click()
+    waited(page, "McNemar")
+    waited(page, "train.cValues")
+    assert page.get_by_text("broken").count() > 0
+    page.get_by_role("button", name=names[1]).click()
+    waited(page, "It used 1 keep edit.")
+    waited(page, "input edits: none")
+    page.get_by_role("button", name="Report").click()
+    page.frame_locator("iframe").get_by_role("heading", level=1).wait_for()
+    running = tables.begin(store, "mine", "dedup/hash", done=3, total=8)
+    page.get_by_role("button", name=running).click()
+    waited(page, "3 of 8 pictures")
+    page.context.close()
+
+
 @pytest.mark.parametrize("name", list(WIDTHS))
-def test_axe_finds_no_serious_fault_and_the_page_fits(name: str, chromium: Browser, small: tuple[Store, Service], tmp_path: Path) -> None:
-    page = opened(chromium, small[1], *WIDTHS[name])
+def test_axe_finds_no_serious_fault_and_the_page_fits(
+    name: str, chromium: Browser, measured: tuple[Store, Service, list[str]], tmp_path: Path
+) -> None:
+    page = opened(chromium, measured[1], *WIDTHS[name])
     for tab in page.locator("#tabs button").all():
         tab.click()
         page.wait_for_load_state("networkidle")

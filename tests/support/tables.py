@@ -14,11 +14,12 @@ from common import records, runs, shards
 from common.artifact import Draft
 from common.dataset import TEST, TRAIN, VERSION, Entry
 from common.images import image_id
-from common.records import Recipe, Ref, Run, StageRecord, State
+from common.records import Progress, Recipe, Ref, Run, StageRecord, State
 from common.store import Store
 from common.tables import write_table
 from tests.support.pictures import drawing, encode
 
+NOW = "2026-01-01T00:00:00+00:00"
 TOKEN = "a-token-for-tests"
 NAME = "{label}/{number:05d}.jpg"
 CLASSES = ("bars", "rows", "spots")
@@ -99,11 +100,28 @@ def fill(
 def finish(store: Store, dataset: str, made: dict[str, Ref]) -> str:
     """Write the documents of a run that made these artifacts; returns its name."""
     run = f"{dataset}-20260101-000000-000000"
+    for step, ref in made.items():
+        record = StageRecord(step=step, state=runs.DONE, cached=False, ref=ref, recipe=None)
+        store.put(runs.record_key(run, step), records.encode(record))
+    _enter(store, dataset, run, State(state=runs.DONE, driver=None, started=NOW, writer="w"))
+    return run
+
+
+def begin(store: Store, dataset: str, step: str, done: int, total: int) -> str:
+    """Write the documents of a run that this very process drives; returns its name."""
+    run = f"{dataset}-29990101-000000-000000"
+    progress = Progress(done=done, total=total, note="pictures")
+    store.put(f"runs/{run}/progress/{step.replace('/', '.')}/00000.json", records.encode(progress))
+    _enter(store, dataset, run, State(state=runs.RUNNING, driver=runs.me(), started=NOW, writer="w"))
+    return run
+
+
+def _enter(store: Store, dataset: str, run: str, state: State) -> None:
     request = Run(
         run=run,
         dataset=dataset,
         request="r",
-        created="2026-01-01T00:00:00+00:00",
+        created=NOW,
         version="0",
         settings={},
         origins={},
@@ -113,9 +131,5 @@ def finish(store: Store, dataset: str, made: dict[str, Ref]) -> str:
         nodes=1,
     )
     store.put(runs.run_key(run), records.encode(request))
-    for step, ref in made.items():
-        record = StageRecord(step=step, state=runs.DONE, cached=False, ref=ref, recipe=None)
-        store.put(runs.record_key(run, step), records.encode(record))
-    store.put(runs.state_key(run), records.encode(State(state=runs.DONE, driver=None, started="2026-01-01T00:00:00+00:00", writer="w")))
+    store.put(runs.state_key(run), records.encode(state))
     store.put(runs.index_key(dataset, run), b"")
-    return run

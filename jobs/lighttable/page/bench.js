@@ -9,16 +9,17 @@ import { get } from "./server.js";
 const AHEAD = 3;
 
 export class Bench {
-  constructor(rows, { caption, filters, extra = () => [] }) {
+  constructor(rows, { caption, filters, suggestion = (row) => rows.suggestion(row), extra = () => [] }) {
     this.rows = rows;
     this.extra = extra;
+    this.suggestion = suggestion;
     this.busy = Promise.resolve();
     this.contact = new Contact(rows, caption);
     this.classes = make("div", { class: "classes", role: "toolbar", "aria-label": "Say a word on the pictures chosen" });
     this.count = make("p", { class: "count", role: "status" });
     this.large = make("img", { class: "large", alt: "" });
     this.facts = make("div", { class: "facts" });
-    this.pane = make("section", { class: "pane", "aria-label": "The picture under the cursor" }, this.large, this.facts);
+    this.pane = make("section", { class: "pane", tabIndex: 0, role: "region", "aria-label": "The picture under the cursor" }, this.large, this.facts);
     this.element = make("div", { class: "bench" },
       make("div", { class: "tools" }, filters, this.classes, this.count), this.contact.element, this.pane);
     this.contact.addEventListener("moved", () => this.look());
@@ -72,7 +73,7 @@ export class Bench {
 
   suggest() {
     return this.then(async () => {
-      const label = this.contact.row === undefined ? "" : this.rows.suggestion(this.contact.row);
+      const label = this.contact.row === undefined ? "" : this.suggestion(this.contact.row);
       if (!label) return this.rows.say("The model suggests no other label here.");
       await this.rows.mark([this.rows.id(this.contact.row)], "label", label);
       this.contact.clear();

@@ -2,10 +2,12 @@
 
 import { make } from "./make.js";
 import { pictures } from "./pictures.js";
+import { results } from "./results.js";
 import { Rows } from "./rows.js";
+import { runs } from "./runs.js";
 
 // Another view is a line here: a function of the rows that returns title, element, start, stop.
-const VIEWS = [pictures];
+const VIEWS = [pictures, results, runs];
 
 const rows = new Rows();
 const who = document.getElementById("who");
