@@ -51,6 +51,9 @@ def build(store: Store, dataset: str, token: str) -> Starlette:
             Route("/small/{image}", lambda request: _picture(table, request.path_params["image"], large=False)),
             Route("/large/{image}", lambda request: _picture(table, request.path_params["image"], large=True)),
             Route("/api/edits", _posted(lambda data: table.say(read_json(data, Said, "The edit"))), methods=["POST"]),
+            Route("/export/edits.csv", lambda _: Response(table.export("csv"), media_type="text/csv", headers=_saved("edits.csv"))),
+            Route("/export/label-studio.json", lambda request: _tasks(table, request)),
+            *(Route(f"/api/import/{kind}", _posted(_importer(table, kind)), methods=["POST"]) for kind in ("csv", "label-studio")),
             Route("/api/undo", _posted(lambda data: table.take_back(read_json(data, TakenBack, "The wish"))), methods=["POST"]),
         ],
         middleware=[Middleware(Door, token=token)],
@@ -71,6 +74,19 @@ def _file(name: str) -> Callable[[Request], Response]:
 
 def _json(data: bytes, status: int = 200) -> Response:
     return Response(data, status, media_type="application/json")
+
+
+def _importer(table: Table, kind: str) -> Callable[[bytes], Any]:
+    return lambda data: table.take_in(table.read(kind, data), "import")
+
+
+def _tasks(table: Table, request: Request) -> Response:
+    data = table.export("label-studio", request.query_params.get("prefix", ""))
+    return Response(data, media_type="application/json", headers=_saved("label-studio.json"))
+
+
+def _saved(name: str) -> dict[str, str]:
+    return {"content-disposition": f'attachment; filename="{name}"'}
 
 
 def _report(data: bytes) -> Response:

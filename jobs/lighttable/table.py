@@ -16,6 +16,7 @@ from common.store import Store
 from common.tables import read_table
 from jobs.lighttable import opinions, results, sheet
 from jobs.lighttable.book import Book, Said, TakenBack
+from jobs.lighttable.exchange import MOST_NAMED, Found, from_csv, from_label_studio, to_csv, to_label_studio
 from jobs.lighttable.pictures import Pictures
 from jobs.lighttable.sheet import Sheet
 
@@ -95,6 +96,32 @@ class Table:
     def take_back(self, wish: TakenBack) -> dict[str, Any]:
         """Undo edits. Raises BadInput."""
         return {**self.book.take_back(wish), "waiting": self._waiting()}
+
+    def take_in(self, found: Found, by: str) -> dict[str, Any]:
+        """Write down what a file says, as far as it says anything new; says how much that was."""
+        words = edits.fold(self.book.chain.refresh())
+        held = {image: (edit.action, edit.label) for image, edit in words.items()}
+        written = 0
+        for image, action, label in found.words:
+            if held.get(image, (edits.CLEAR, "")) != (action, label):
+                saw = len(self.book.chain.edits)
+                self.book.say(Said(images=[image], action=action, label=label, by=by, saw=saw), self.knows)
+                held[image] = (action, label)
+                written += 1
+        known = len(found.words) - written
+        return {"written": written, "known": known, "refused": len(found.refused), "examples": found.refused[:MOST_NAMED]}
+
+    def export(self, kind: str, prefix: str = "") -> bytes:
+        """Return the table's edits for another tool: `csv` or `label-studio`."""
+        shown = self.sheet()
+        entries = shown.entries if shown else []
+        chain = self.book.chain.refresh()
+        return to_csv(chain, entries) if kind == "csv" else to_label_studio(edits.fold(chain), entries, prefix)
+
+    def read(self, kind: str, data: bytes) -> Found:
+        """Read another tool's file. Raises BadInput."""
+        shown = self.sheet()
+        return (from_csv if kind == "csv" else from_label_studio)(data, shown.entries if shown else [])
 
     def _waiting(self) -> str:
         """Say which edits the newest run has not used."""

@@ -12,3 +12,5 @@ export const get = async (address) => answer(await fetch(address));
 
 export const post = async (address, body) =>
   answer(await fetch(address, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }));
+
+export const send = async (address, file) => answer(await fetch(address, { method: "POST", body: file }));

@@ -123,3 +123,13 @@ def test_the_sheet_has_every_row_and_pictures_are_jpeg(laid: tuple[Store, Servic
     assert (status, headers["content-type"], data[:2]) == (200, "image/jpeg", b"\xff\xd8")
     about = json.loads(ask(service, f"/api/pictures/{rows[0].id}", headers=cookie(service))[2])
     assert about["rows"][0]["licence"] == "CC BY 4.0"
+
+
+def test_a_file_of_edits_is_read_once_however_often_it_is_sent(laid: tuple[Store, Service, list[Entry]]) -> None:
+    store, service, rows = laid
+    data = f"name,label\n{rows[5].name},zigzag\n{rows[6].name},zigzag\nnobody,zigzag\n".encode()
+    counts = [post(service, "/api/import/csv", data)[1] for _ in range(2)]
+    assert [(one["written"], one["known"], one["refused"]) for one in counts] == [(2, 0, 1), (0, 2, 1)]
+    assert edits.fold(edits.read(store, "mine"))[rows[6].id].label == "zigzag"
+    exported = ask(service, "/export/edits.csv", headers=cookie(service))
+    assert (exported[0], exported[2].count(b"zigzag")) == (200, 2)
