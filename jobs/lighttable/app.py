@@ -14,11 +14,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from common import edits
 from common.errors import BadInput, DarkroomError, Retryable
 from common.records import canonical, read_json
 from common.store import Store
 from jobs.lighttable import history
-from jobs.lighttable.book import Said, TakenBack
+from jobs.lighttable.book import Chosen, Said, TakenBack
 from jobs.lighttable.door import Door
 from jobs.lighttable.table import Table
 
@@ -48,8 +49,11 @@ def build(store: Store, dataset: str, token: str) -> Starlette:
             Route("/api/runs/{run}", lambda request: _json(canonical(history.detail(store, dataset, request.path_params["run"])))),
             Route("/api/compare", lambda request: _json(canonical(history.side_by_side(store, dataset, _runs(request))))),
             Route("/reports/{run}", lambda request: _report(history.report(store, dataset, request.path_params["run"]))),
-            Route("/small/{image}", lambda request: _picture(table, request.path_params["image"], large=False)),
-            Route("/large/{image}", lambda request: _picture(table, request.path_params["image"], large=True)),
+            Route("/small/{image}", lambda request: _picture(table.small(request.path_params["image"]))),
+            Route("/large/{image}", lambda request: _picture(table.large(request.path_params["image"]))),
+            Route("/api/inbox", lambda _: _json(canonical(table.incoming.document()))),
+            Route("/api/inbox/aside", _posted(lambda data: _aside(table, data)), methods=["POST"]),
+            Route("/export/inbox.zip", lambda _: _zip(table)),
             Route("/api/edits", _posted(lambda data: table.say(read_json(data, Said, "The edit"))), methods=["POST"]),
             Route("/export/edits.csv", lambda _: Response(table.export("csv"), media_type="text/csv", headers=_saved("edits.csv"))),
             Route("/export/label-studio.json", lambda request: _tasks(table, request)),
@@ -85,6 +89,16 @@ def _tasks(table: Table, request: Request) -> Response:
     return Response(data, media_type="application/json", headers=_saved("label-studio.json"))
 
 
+def _zip(table: Table) -> Response:
+    data = table.incoming.labelled(edits.fold(table.book.chain.refresh()))
+    return Response(data, media_type="application/zip", headers=_saved("inbox.zip"))
+
+
+def _aside(table: Table, data: bytes) -> dict[str, Any]:
+    table.incoming.put_aside(read_json(data, Chosen, "The wish").images)
+    return {}
+
+
 def _saved(name: str) -> dict[str, str]:
     return {"content-disposition": f'attachment; filename="{name}"'}
 
@@ -95,9 +109,7 @@ def _report(data: bytes) -> Response:
     return Response(data, media_type="text/html", headers={"content-security-policy": policy})
 
 
-def _picture(table: Table, image: str, *, large: bool) -> Response:
-    pictures = table.pictures()
-    data = (pictures.large(image) if large else pictures.small(image)) if pictures else None
+def _picture(data: bytes | None) -> Response:
     if data is None:
         return Response("There is no such picture, or it cannot be shown.\n", 404, media_type="text/plain")
     return Response(data, media_type="image/jpeg", headers=KEEP)

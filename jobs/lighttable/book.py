@@ -26,6 +26,12 @@ class Said(Value, frozen=True, kw_only=True):
     saw: int = 0
 
 
+class Chosen(Value, frozen=True, kw_only=True):
+    """Pictures that something is to be done with."""
+
+    images: list[str]
+
+
 class TakenBack(Value, frozen=True, kw_only=True):
     """A wish to undo edits, by their numbers (counted from 1)."""
 

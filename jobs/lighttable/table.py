@@ -17,7 +17,8 @@ from common.tables import read_table
 from jobs.lighttable import opinions, results, sheet
 from jobs.lighttable.book import Book, Said, TakenBack
 from jobs.lighttable.exchange import MOST_NAMED, Found, from_csv, from_label_studio, to_csv, to_label_studio
-from jobs.lighttable.pictures import Pictures
+from jobs.lighttable.incoming import Incoming
+from jobs.lighttable.pictures import LARGE, SMALL, Pictures
 from jobs.lighttable.sheet import Sheet
 
 LOOK_EVERY_S = 5.0
@@ -45,6 +46,7 @@ class Table:
         self.store = store
         self.dataset = dataset
         self.book = Book(store, dataset)
+        self.incoming = Incoming(store, dataset)
         self._clock = clock
         self._looked = -LOOK_EVERY_S
         self._lock = threading.RLock()
@@ -77,7 +79,7 @@ class Table:
 
     def knows(self, image: str) -> bool:
         """Is there such a picture?"""
-        return image in self._ids
+        return image in self._ids or self.incoming.knows(image)
 
     def pictures(self) -> Pictures | None:
         """Return the snapshot's pictures."""
@@ -130,11 +132,22 @@ class Table:
     def about(self, image: str) -> dict[str, Any]:
         """Return everything that is known of one picture."""
         shown = self.sheet()
-        if shown is None or not self.knows(image):
+        if not self.knows(image):
             raise BadInput(f"{image[:70]!r} is no picture of {self.dataset}.")
         chain = [one for one in self.book.since(0)["edits"] if one["image"] == image]
-        rows = [entry for entry in shown.entries if entry.id == image]
-        return {"image": image, "rows": rows, "origins": self._origins_of(shown.snapshot).get(image, []), "edits": chain}
+        rows = [entry for entry in shown.entries if entry.id == image] if shown else []
+        origins = self._origins_of(shown.snapshot).get(image, []) if shown else []
+        return {"image": image, "rows": rows, "origins": origins, "edits": chain}
+
+    def small(self, image: str) -> bytes | None:
+        """Return a picture for the contact sheet, of the dataset or of its inbox; None where it cannot be shown."""
+        pictures = self.pictures() if image in self._ids else None
+        return pictures.small(image) if pictures else self.incoming.jpeg(image, SMALL)
+
+    def large(self, image: str) -> bytes | None:
+        """Return a picture to look at; None where it cannot be shown."""
+        pictures = self.pictures() if image in self._ids else None
+        return pictures.large(image) if pictures else self.incoming.jpeg(image, LARGE)
 
     def opinions(self) -> bytes:
         """Return what the newest model thinks, as JSON; worked out once for each run."""

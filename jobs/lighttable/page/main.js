@@ -1,6 +1,7 @@
 // The page: its views, who sits at it, and what is said to everybody.
 
 import { exchange } from "./exchange.js";
+import { inbox } from "./inbox.js";
 import { make } from "./make.js";
 import { pictures } from "./pictures.js";
 import { results } from "./results.js";
@@ -8,7 +9,7 @@ import { Rows } from "./rows.js";
 import { runs } from "./runs.js";
 
 // Another view is a line here: a function of the rows that returns title, element, start, stop.
-const VIEWS = [pictures, results, runs, exchange];
+const VIEWS = [pictures, results, inbox, runs, exchange];
 
 const rows = new Rows();
 const who = document.getElementById("who");

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
+import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from common import edits
+from common import edits, inbox
 from common.dataset import Entry
+from common.images import image_id
 from common.store import Store, open_store
 from tests.support import tables
+from tests.support.pictures import drawing, encode
 from tests.support.tables import TOKEN, Service
 
 ADDRESSES = ("/", "/main.js", "/style.css", "/api/sheet", "/api/state", "/api/opinions", "/small/x", "/large/x", "/nothing")
@@ -133,3 +137,22 @@ def test_a_file_of_edits_is_read_once_however_often_it_is_sent(laid: tuple[Store
     assert edits.fold(edits.read(store, "mine"))[rows[6].id].label == "zigzag"
     exported = ask(service, "/export/edits.csv", headers=cookie(service))
     assert (exported[0], exported[2].count(b"zigzag")) == (200, 2)
+
+
+def test_the_inbox_is_labelled_saved_as_class_folders_and_put_aside(laid: tuple[Store, Service, list[Entry]]) -> None:
+    store, service, _ = laid
+    for seed, (first, second) in enumerate(((0.9, 0.1), (0.5, 0.5))):
+        data = encode(drawing("spots", seed))
+        entry = inbox.Entry(
+            dataset="mine", image=image_id(data), version="v", probabilities={"bars": first, "rows": second}, format="PNG", at="now"
+        )
+        inbox.Inbox(store, "mine", 10).keep(data, entry)
+    shown = json.loads(ask(service, "/api/inbox", headers=cookie(service))[2])
+    assert shown["chance"][0] == [0.5, 0.5]  # most telling first
+    first, second = shown["ids"]
+    assert ask(service, f"/small/{first}", headers=cookie(service))[2][:2] == b"\xff\xd8"
+    assert post(service, "/api/edits", {"images": [first], "action": "label", "label": "../spots", "by": "Ana"})[0] == 200
+    with zipfile.ZipFile(io.BytesIO(ask(service, "/export/inbox.zip", headers=cookie(service))[2])) as archive:
+        assert [name.partition("/")[0] for name in archive.namelist()] == ["_spots"]
+    assert post(service, "/api/inbox/aside", {"images": [second]})[0] == 200
+    assert [entry.image for entry in inbox.read(store, "mine")] == [first]
