@@ -30,6 +30,10 @@ setup: $(VENV)/.runs ## Install what running needs into .venv
 submit: $(VENV)/.runs ## Run a dataset to a verdict: DATASET=… [SOURCE=DIR] [SET="name=value"] [NODES=2] [PLAN=1] [ON=kubernetes] [REFRESH=1] [RETRY_FAILED=1] [RECHECK=1]
 	@$(BIN)/darkroom submit $(SUBMIT) --on $(ON) $(AGAIN)
 
+.PHONY: lighttable
+lighttable: $(VENV)/.runs ## Look at a dataset's pictures, results and runs in a browser: DATASET=… [PORT=8765]
+	@$(BIN)/darkroom lighttable $(DATASET) $(if $(PORT),--port $(PORT))
+
 .PHONY: schedule
 schedule: $(VENV)/.runs ## Retrain on a cluster: DATASET=… CRON="0 3 * * 1" [ZONE=Europe/Madrid] [SOURCE=…] [SET=…] [NODES=4]; no CRON: show
 	@$(BIN)/darkroom schedule $(SUBMIT) $(if $(CRON),--cron "$(CRON)") $(if $(ZONE),--time-zone $(ZONE))

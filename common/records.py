@@ -383,13 +383,14 @@ class Firing(Document, frozen=True, kw_only=True, tag="firing/1"):
 
 
 class Edit(Document, frozen=True, kw_only=True, tag="edit/1"):
-    """A person's word on one picture: another label, or out. `parent` is the edit it was made on."""
+    """A person's word on one picture: another label, or out. `parent` is the edit before it, `saw` how many edits its author had seen."""
 
     dataset: str
     image: str
     action: str
     label: str = ""
     parent: str = ""
+    saw: int = 0
     by: str = ""
     at: str = ""
 

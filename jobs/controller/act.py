@@ -15,10 +15,10 @@ from types import FrameType
 from typing import Any
 
 from common import artifact, records
+from common import explain as explaining
 from common.errors import Refused, UnknownName, did_you_mean
-from common.records import Cancel, Plan, Pointer, Run, Scale, StageRecord
+from common.records import Cancel, Plan, Pointer, Run, Scale
 from common.store import Store
-from jobs.controller import explain as explaining
 from jobs.controller import graph, history, pointer, runs, settings, submission
 from jobs.controller.drive import Drive
 from jobs.controller.forecast import Forecast, Line
@@ -129,26 +129,14 @@ def forecast(
     steps = graph.load()
     resolved = settings.read(steps, dataset, assignments, source)
     prepared = submission.prepare(store, steps, dataset, resolved, environment=environment)
-    return Forecast(store, steps, prepared, _last_records(store, dataset), history.pace(store, dataset))()
-
-
-def _last_records(store: Store, dataset: str, before: str = "") -> dict[str, StageRecord]:
-    """Return the newest record of each step in the dataset's runs (before one)."""
-    found: dict[str, StageRecord] = {}
-    for name in runs.before(store, dataset, before):
-        for step, record in runs.sound_records(store, name).items():
-            if record.recipe is not None:
-                found.setdefault(step, record)
-        if len(found) == len(graph.load().steps):
-            break
-    return found
+    return Forecast(store, steps, prepared, runs.last_records(store, dataset, most=len(steps.steps)), history.pace(store, dataset))()
 
 
 def explain(store: Store, known: Known, stage: str) -> dict[str, str]:
     """Return step -> why it ran or was cached."""
     steps = graph.load()
     wanted = {step.name for one in ([steps.stage(stage)] if stage else steps.stages) for step in one.steps}
-    before = _last_records(store, known.run.dataset, known.run.run)
+    before = runs.last_records(store, known.run.dataset, known.run.run, most=len(steps.steps))
     found = explaining.lines(known.records, before)
     found |= {name: f"waits since {held.since}: {held.text}" for name, held in known.waiting.items()}
     return {step.name: found.get(step.name, "it has not run") for _, step in steps.steps if step.name in wanted}

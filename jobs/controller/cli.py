@@ -253,7 +253,7 @@ def compare(runs: tuple[str, ...], output: str | None, as_json: bool) -> None:
     """Compare the first run with the others on the same test pictures: difference with interval, what changed."""
     from pathlib import Path
 
-    from jobs.controller import compare as comparing
+    from common import compare as comparing
 
     if len(runs) < 2:
         raise Usage("Name two runs or more to compare.")
@@ -350,6 +350,17 @@ def parameters(name: str, as_json: bool) -> None:
         aliases = f"   (also {', '.join(one['aliases'])})" if one["aliases"] else ""
         click.echo(f"{one['name']} = {_shorten(one['default'])}{unit}{aliases}")
         click.echo(click.wrap_text(one["help"], width=96, initial_indent="    ", subsequent_indent="    "))
+
+
+@commands.command()
+@click.argument("dataset")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Which address to listen at.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Which port (0: any that is free).")
+def lighttable(dataset: str, host: str, port: int) -> None:
+    """Show a dataset's pictures, results and runs in a browser, and take people's words on them."""
+    words = [sys.executable, "-m", "jobs.lighttable", dataset, "--host", host, "--port", str(port)]
+    sys.stdout.flush()
+    os.execv(sys.executable, words)  # noqa: S606 - this very Python; a service is a process of its own
 
 
 @commands.command()
@@ -480,6 +491,8 @@ def _show(store: Store, known: Known) -> None:
     test = one["metrics"]["test"]
     if test:
         click.echo(f"Accuracy {history.percent_interval(test['accuracy'])} on {one['source']}, {one['scoring']}, 95 % interval")
+    if one["edits"]["new"]:
+        click.echo(f"Edits    {one['edits']['new']} since the last run")
     if one["report"]:
         click.echo(f"Report   {one['report']}")
     if one["attribution"]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from common import artifact
+from common import artifact, explain
 from common.parameters import Values
 from common.progress import duration
 from common.records import Manifest, Recipe, Ref, StageRecord
 from common.stage import Stage, Step
 from common.store import Store
-from jobs.controller import explain, graph, pointer
+from jobs.controller import graph, pointer
 from jobs.controller.graph import Graph
 from jobs.controller.submission import Prepared, frozen_refs
 

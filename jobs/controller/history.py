@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from common import artifact
+from common import artifact, edits
 from common.records import StageRecord
 from common.stage import Stage
 from common.store import Store
@@ -40,8 +40,16 @@ def document(store: Store, steps: Graph, known: Known) -> dict[str, Any]:
         "model": _model(known, trained),
         "report": evidence_url(store, evaluated, REPORT) if done else None,
         "attribution": evidence_url(store, known.records.get(SNAPSHOT), ATTRIBUTION),
+        "edits": _edits(store, known),
         "settings": known.run.settings,
     }
+
+
+def _edits(store: Store, known: Known) -> dict[str, Any]:
+    """Return how many edits the run uses, and in words those of them that the run before it did not."""
+    used = runs.edits_of(store, known.run.run) if known.run.frozen.get("edits") else []
+    before = runs.before(store, known.run.dataset, known.run.run) if used else []
+    return {"used": len(used), "new": edits.sentence(used[len(runs.edits_of(store, before[0])) if before else 0 :])}
 
 
 def stage_document(stage: Stage, known: Known) -> dict[str, Any]:

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from common import records
+from common.alive import alive, process_start
 from common.errors import BadInput
 from common.records import Failure
 from jobs import harness
-from jobs.controller.alive import alive, process_start
 from jobs.controller.launcher import COMPLETE, FAILED, Conflict, Ending, Job, JobStatus
 
 EXECUTED = {

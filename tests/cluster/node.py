@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.controller.alive import process_start
+from common.alive import process_start
 from tests.cluster.certificates import Authority
 from tests.cluster.processes import Processes, kill, living, wait_until_gone
 

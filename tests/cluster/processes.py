@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.controller.alive import process_start
+from common.alive import process_start
 
 POLL_S = 0.1
 

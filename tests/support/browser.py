@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 FLAGS = [
     "--headless",
@@ -18,16 +21,23 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 
 
-def _start(profile: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _program() -> str:
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("there is no Chromium on this machine")
-    sandbox = ["--no-sandbox"] if os.getuid() == 0 else []
-    command = [program, *FLAGS, *sandbox, f"--user-data-dir={profile}", *arguments]
+    return program
+
+
+def _sandbox() -> list[str]:
+    return ["--no-sandbox"] if os.getuid() == 0 else []
+
+
+def _start(profile: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [_program(), *FLAGS, *_sandbox(), f"--user-data-dir={profile}", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -41,3 +51,16 @@ def screenshot(page: Path, profile: Path, picture: Path, width: int, height: int
     done = _start(profile, f"--window-size={width},{height}", f"--screenshot={picture}", page.as_uri())
     assert picture.exists(), done.stderr
     return picture
+
+
+@contextlib.contextmanager
+def driven() -> Iterator[Browser]:
+    """Yield a Chromium that tests press keys in; it reaches this machine only."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=_program(), args=[*FLAGS[1:], *_sandbox()], timeout=60_000)
+        try:
+            yield browser
+        finally:
+            browser.close()

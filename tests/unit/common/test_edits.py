@@ -12,8 +12,8 @@ from common.records import Edit
 from common.store.memory import MemoryStore
 
 
-def edit(image: str, action: str = "exclude", label: str = "") -> Edit:
-    return Edit(dataset="d", image=image, action=action, label=label)
+def edit(image: str, action: str = "exclude", label: str = "", by: str = "", saw: int = 0) -> Edit:
+    return Edit(dataset="d", image=image, action=action, label=label, by=by, saw=saw)
 
 
 def test_the_last_word_on_a_picture_counts(memory: MemoryStore) -> None:
@@ -51,7 +51,52 @@ def test_datasets_have_their_own_edits(memory: MemoryStore) -> None:
     assert edits.read(memory, "other") == []
 
 
-@pytest.mark.parametrize("bad", [edit("a", "delete"), edit("a", "label"), edit("a", "exclude", "dotted")])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        edit("a", "delete"),
+        edit("a", "label"),
+        edit("a", "exclude", "dotted"),
+        edit("a", "label", "x" * 101),
+        edit("a", "label", "dot\nted"),
+    ],
+)
 def test_an_edit_that_says_nothing_clear_is_refused(bad: Edit, memory: MemoryStore) -> None:
     with pytest.raises(BadInput):
         edits.append(memory, bad)
+
+
+def test_a_word_that_was_taken_back_is_none(memory: MemoryStore) -> None:
+    edits.append(memory, edit("a", "label", "dotted"))
+    edits.append(memory, edit("a", "clear"))
+    assert edits.fold(edits.read(memory, "d")) == {}
+
+
+def test_a_chain_reads_on_from_where_it_was(memory: MemoryStore) -> None:
+    ours, theirs = edits.Chain(memory, "d"), edits.Chain(memory, "d")
+    ours.append(edit("a"))
+    theirs.append(edit("b"))
+    ours.append(edit("c"))
+    assert [one.image for one in ours.edits] == ["a", "b", "c"]
+    assert [one.image for one in theirs.refresh()] == ["a", "b", "c"]
+
+
+def test_words_that_passed_each_other_are_a_conflict_and_the_later_holds(memory: MemoryStore) -> None:
+    chain = edits.Chain(memory, "d")
+    for one in (
+        edit("a", "label", "dotted", by="Ana"),
+        edit("a", "label", "striped", by="Ben"),  # had not seen Ana's
+        edit("b", "exclude", by="Ana", saw=2),
+        edit("b", "exclude", by="Ben", saw=2),  # says the same
+        edit("a", "keep", by="Ana", saw=4),  # had seen Ben's
+    ):
+        chain.append(one)
+    found = edits.conflicts(chain.edits)
+    assert [(one.number, one.earlier.by, one.later.by) for one in found] == [(2, "Ana", "Ben")]
+    assert edits.fold(chain.edits)["a"].action == "keep"
+
+
+def test_a_sentence_counts_edits_by_kind() -> None:
+    said = [edit("a", "label", "x"), edit("b", "label", "x"), edit("c"), edit("d", "keep")]
+    assert edits.sentence(said) == "2 label edits, 1 exclude edit and 1 keep edit"
+    assert edits.sentence([]) == ""

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from common.alive import process_start
 from common.errors import BadInput
-from jobs.controller.alive import process_start
 from jobs.controller.inprocess import Finished
 from jobs.controller.launcher import Conflict
 from jobs.controller.processes import ProcessLauncher, check_fields

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from common import compare
 from common.errors import Refused
 from common.store.memory import MemoryStore
-from jobs.controller import compare, graph, history, runs
+from jobs.controller import graph, history, runs
 from jobs.controller.runs import Known
 from tests.support import whole
 from tests.support.pictures import make_folder

@@ -9,15 +9,15 @@ from typing import Any
 
 import msgspec
 
-from common import artifact, metrics, pages
+from common import artifact, explain, metrics, pages
 from common.dataset import Score, scores_of
 from common.errors import Refused
 from common.metrics import Comparison
+from common.runs import Known
 from common.store import Store
 from common.thumbnails import Thumbnails
-from jobs.controller import explain, history
-from jobs.controller.runs import Known
 
+SNAPSHOT, EVALUATE = "scrape/snapshot", "evaluate"
 RESAMPLES = 1000
 MOST_SHOWN = 60
 
@@ -63,7 +63,7 @@ def compare(store: Store, known: Sequence[Known]) -> list[Pair]:
 
 
 def _scores(store: Store, known: Known) -> dict[str, Score]:
-    record = known.records.get(history.EVALUATE)
+    record = known.records.get(EVALUATE)
     if record is None or record.ref is None:
         raise Refused(f"Run {known.run.run} was not evaluated; there is nothing to compare.")
     return {score.id: score for score in scores_of(artifact.read_ref(store, record.ref))}
@@ -152,7 +152,7 @@ def sentence(pair: Pair) -> str:
 
 def page(store: Store, first: Known, pairs: Sequence[Pair]) -> bytes:
     """Return the pictures that changed, as one offline HTML file."""
-    snapshot = first.records[history.SNAPSHOT].ref
+    snapshot = first.records[SNAPSHOT].ref
     assert snapshot is not None  # noqa: S101 - an evaluated run has one
     thumbnail = Thumbnails(artifact.read_ref(store, snapshot))
     shown = [
@@ -166,4 +166,4 @@ def page(store: Store, first: Known, pairs: Sequence[Pair]) -> bytes:
         }
         for pair in pairs
     ]
-    return pages.render(resources.files("jobs.controller") / "compare.html.j2", {"shown": shown, "first": first.run.run})
+    return pages.render(resources.files("common.pages") / "compare.html.j2", {"shown": shown, "first": first.run.run})

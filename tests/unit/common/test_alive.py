@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from jobs.controller.alive import alive, process_start
+from common.alive import alive, process_start
 
 
 def test_a_pid_alone_is_not_believed() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from common.explain import changes, lines, sentence
 from common.records import Recipe, StageRecord
-from jobs.controller.explain import changes, lines, sentence
 
 BASE = Recipe(step="train", parameters={"c": [1], "folds": 5}, inputs={"features": "a" * 64, "dataset": "b" * 64}, code="c" * 64)
 
