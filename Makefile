@@ -34,6 +34,10 @@ submit: $(VENV)/.runs ## Run a dataset to a verdict: DATASET=… [SOURCE=DIR] [S
 schedule: $(VENV)/.runs ## Retrain on a cluster: DATASET=… CRON="0 3 * * 1" [ZONE=Europe/Madrid] [SOURCE=…] [SET=…] [NODES=4]; no CRON: show
 	@$(BIN)/darkroom schedule $(SUBMIT) $(if $(CRON),--cron "$(CRON)") $(if $(ZONE),--time-zone $(ZONE))
 
+.PHONY: serve
+serve: $(VENV)/.runs ## Let a dataset's model answer over HTTP: DATASET=… [PORT=8000]; more: .venv/bin/python -m jobs.serve --help
+	@$(BIN)/python -m jobs.serve $(DATASET) $(if $(PORT),--port $(PORT))
+
 .PHONY: test
 test: $(VENV)/.develops ## Run the tests (everything that needs no root)
 	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not full" $(ARGS)
