@@ -7,11 +7,9 @@ import base64
 import binascii
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from jobs.serve.refusals import Refusal
@@ -68,7 +66,7 @@ def read_json(data: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
         raise Refusal(422, f"The request is not of the expected form: {error}.") from error
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(400, f"The body is not JSON: {error}.") from error
 
 
@@ -94,34 +92,3 @@ def check_count(count: int, service: Service) -> None:
     most = service.settings.per_request
     if count > most:
         raise Refusal(413, f"{count} pictures in one request, more than {most}; send several requests.")
-
-
-class _InMemory(MultiPartParser):
-    spool_max_size = 1 << 62  # the body is in memory and bounded already: nothing is written to disk
-
-
-async def read_parts(request: Request, data: bytes, service: Service) -> list[tuple[str, bytes]]:
-    """Return name and bytes of each file of a form. Raises Refusal: no form (400), no file (422), too much (413)."""
-
-    async def stream() -> AsyncIterator[bytes]:
-        yield data
-
-    most = service.settings.per_request
-    parser = _InMemory(request.headers, _as_generator(stream()), max_files=most, max_fields=most, max_part_size=1 << 20)
-    try:
-        form = await parser.parse()
-    except (MultiPartException, ValueError, LookupError) as error:
-        if "Too many files" in str(error):
-            raise Refusal(413, f"More than {most} pictures in one request; send several requests.") from error
-        raise Refusal(400, f"The form cannot be read: {error}.") from error
-    found = [(one.filename or "", await one.read()) for _, one in form.multi_items() if isinstance(one, UploadFile)]
-    await form.close()
-    if not found:
-        raise Refusal(422, "The form holds no file; send each picture as a file of its own.")
-    for _, one in found:
-        check_picture(one, service)
-    return found
-
-
-def _as_generator(stream: AsyncIterator[bytes]) -> Any:
-    return stream

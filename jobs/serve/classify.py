@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from common.errors import BadInput
 from jobs.serve.answers import Answer
-from jobs.serve.bodies import body_of, read_parts
+from jobs.serve.bodies import body_of, check_picture
+from jobs.serve.forms import read_files
 from jobs.serve.refusals import Refusal, said
 from jobs.serve.service import Scored, Service
 
@@ -51,7 +52,9 @@ async def classify(request: Request, service: Service) -> Response:
 
 async def _several(request: Request, service: Service, top: int) -> Response:
     async with body_of(request, service, service.settings.body_bytes) as data:
-        parts = await read_parts(request, data, service)
+        parts = read_files(request.headers["content-type"], data, service.settings.per_request)
+        for _, one in parts:
+            check_picture(one, service)
         found = await service.score([one for _, one in parts])
     named = [_named(name, one, top) for (name, _), one in zip(parts, found, strict=True)]
     good = [one for one in found if isinstance(one, Scored)]
