@@ -88,7 +88,7 @@ def check_picture(data: bytes, service: Service) -> None:
 
 
 def check_count(count: int, service: Service) -> None:
-    """Refuse too many pictures at once. Raises Refusal (413)."""
+    """Refuse too many pictures at once. Raises Refusal (422)."""
     most = service.settings.per_request
     if count > most:
-        raise Refusal(413, f"{count} pictures in one request, more than {most}; send several requests.")
+        raise Refusal(422, f"{count} pictures in one request, more than {most}; send several requests.")

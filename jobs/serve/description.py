@@ -18,7 +18,7 @@ _ERRORS = {
     401: "A key is missing, or not one of the service's",
     404: "There is no such model or version",
     408: "The body took too long to arrive",
-    413: "Too many bytes or pictures",
+    413: "Too many bytes",
     415: "No picture, by its Content-Type",
     422: "The pictures or the request cannot be used; the reason is told",
     429: "There is no room just now; Retry-After says when to come again",

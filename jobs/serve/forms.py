@@ -47,7 +47,7 @@ class _Reader:
         if b"filename" not in options:
             return  # a field, not a file
         if len(self.files) == self._most:
-            raise Refusal(413, f"More than {self._most} pictures in one request; send several requests.")
+            raise Refusal(422, f"More than {self._most} pictures in one request; send several requests.")
         self.files.append((options[b"filename"].decode(errors="replace"), b"".join(self._data)))
 
     def on_end(self) -> None:
@@ -58,7 +58,7 @@ def read_files(content_type: str, data: bytes, most: int) -> list[tuple[str, byt
     """Return name and bytes of each file of a form.
 
     Raises:
-        Refusal: it is no form (400), holds no file (422), or more than `most` (413).
+        Refusal: it is no form (400), or holds no file, or more than `most` (422).
     """
     _, options = parse_options_header(content_type)
     reader = _Reader(most)

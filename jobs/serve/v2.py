@@ -22,7 +22,7 @@ from jobs.serve.refusals import Refusal, said
 from jobs.serve.service import Scored, Service
 
 OUTPUTS = ("label", "probability", "probabilities")
-Count = Annotated[int, msgspec.Meta(ge=1)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -57,7 +57,7 @@ class Tensor(msgspec.Struct, frozen=True):
     name: str
     datatype: str
     shape: list[int]
-    data: list[str] | list[float]
+    data: list[str | float]
 
 
 class Inferred(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -50,17 +50,22 @@ def classifier(seed: int, sharpness: float = 3.0) -> tuple[bytes, Card]:
     return data, networks.card(data, name="tiny-svm", kind="svm", classes=CLASSES)
 
 
+def version(seed: int, sharpness: float = 3.0) -> str:
+    """Return the version that the model of a seed has."""
+    return sha256(classifier(seed, sharpness)[0]).hexdigest()[:12]
+
+
 def publish(store: Store, seed: int = 1, *, dataset: str = DATASET, sharpness: float = 3.0) -> str:
     """Let a model serve; returns its version."""
     data, card = classifier(seed, sharpness)
     digest = sha256(data).hexdigest()
-    version = digest[:12]
-    store.put(f"models/{dataset}/{version}/{MODEL_FILE}", data)
-    store.put(f"models/{dataset}/{version}/{CARD_FILE}", records.encode(card))
+    short = digest[:12]
+    store.put(f"models/{dataset}/{short}/{MODEL_FILE}", data)
+    store.put(f"models/{dataset}/{short}/{CARD_FILE}", records.encode(card))
     ref = Ref(step="train", key=digest, digest=digest)
-    pointer = Pointer(dataset=dataset, sequence=seed, run="run", snapshot=1, version=version, model=ref, gate=ref, writer="test")
+    pointer = Pointer(dataset=dataset, sequence=seed, run="run", snapshot=1, version=short, model=ref, gate=ref, writer="test")
     store.put(f"models/{dataset}/current.json", records.encode(pointer))
-    return version
+    return short
 
 
 @dataclass(frozen=True)

@@ -74,10 +74,10 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(service: Served) ->
 
 
 def test_too_many_pictures_are_refused(service: Served) -> None:
-    assert service.post("/classify", *served.form({f"{n}.jpg": served.picture(n) for n in range(4)})).status == 413
+    assert service.post("/classify", *served.form({f"{n}.jpg": served.picture(n) for n in range(4)})).status == 422
     data = [base64.b64encode(served.picture(n)).decode() for n in range(4)]
     document = {"inputs": [{"name": "image", "shape": [4], "datatype": "BYTES", "data": data}]}
-    assert service.post_json(INFER, document).status == 413
+    assert service.post_json(INFER, document).status == 422
 
 
 @pytest.mark.parametrize(
