@@ -92,14 +92,15 @@ format: $(VENV)/.develops ## Put the code into shape
 bench: $(VENV)/.develops $(if $(filter 0,$(shell id -u)),for-our-cluster) ## Measure beside peers and write docs/benchmarks.md (some 30 minutes; bench-NAME: one of them)
 	@$(BIN)/python -m tests.bench
 
-.PHONY: bench-train bench-report bench-featurize bench-scrape bench-nodes bench-controller
+.PHONY: bench-train bench-report bench-featurize bench-scrape bench-nodes bench-controller bench-serve
 bench-train: $(VENV)/.develops ## Training against scikit-learn's GridSearchCV
 bench-report: $(VENV)/.develops ## The report of 10,000 predictions against its budgets
 bench-featurize: $(VENV)/.develops ## Featurizing against onnxruntime alone and timm
 bench-scrape: $(VENV)/.develops ## Fetching from a server here against img2dataset and a bare loop
 bench-nodes: $(VENV)/.develops for-our-cluster ## A stage four pods wide against one (root)
 bench-controller: $(VENV)/.develops for-our-cluster ## What the driver costs on a cluster (root)
-bench-train bench-report bench-featurize bench-scrape bench-nodes bench-controller:
+bench-serve: $(VENV)/.develops ## The service against LitServe, a plain one, and no service at all
+bench-train bench-report bench-featurize bench-scrape bench-nodes bench-controller bench-serve:
 	@$(BIN)/python -m tests.bench.$(@:bench-%=%)
 
 .PHONY: locks

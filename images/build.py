@@ -47,13 +47,16 @@ GLIBC = ("2_28", "2_27", "2_26", "2_24", "2_17", "2_12", "2_5")  # wheels for th
 ENTRY = re.compile(r"^([a-z0-9-]+)==[^\s;]+(?: ; ([^\\]+?))? \\$")
 
 
+SERVICES = ("serve",)  # rooms that are no stages
+
+
 class CannotBuild(Exception):
     """Something is missing that images are built with."""
 
 
 def rooms() -> list[str]:
-    """Return the rooms that have an image: every stage, and the controller."""
-    return [*(stage.name for stage in graph.load().stages), "controller"]
+    """Return the rooms that have an image: every stage, every service, and the controller."""
+    return [*(stage.name for stage in graph.load().stages), *SERVICES, "controller"]
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from jobs.serve.refusals import Refusal
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 # The library tells each thing that is wrong with a form as a warning; the client is told, the log need not be.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
@@ -24,6 +28,17 @@ class _Reader:
         self._value = bytearray()
         self._headers: dict[bytes, bytes] = {}
         self._data: list[bytes] = []
+
+    def callbacks(self) -> MultipartCallbacks:
+        return {
+            "on_part_begin": self.on_part_begin,
+            "on_header_field": self.on_header_field,
+            "on_header_value": self.on_header_value,
+            "on_header_end": self.on_header_end,
+            "on_part_data": self.on_part_data,
+            "on_part_end": self.on_part_end,
+            "on_end": self.on_end,
+        }
 
     def on_part_begin(self) -> None:
         self._headers, self._data = {}, []
@@ -63,7 +78,7 @@ def read_files(content_type: str, data: bytes, most: int) -> list[tuple[str, byt
     _, options = parse_options_header(content_type)
     reader = _Reader(most)
     try:
-        parser = MultipartParser(options[b"boundary"], {name: getattr(reader, name) for name in dir(reader) if name.startswith("on_")})
+        parser = MultipartParser(options[b"boundary"], reader.callbacks())
         parser.write(data)
         parser.finalize()
     except KeyError as error:

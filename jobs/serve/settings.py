@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from common.images import Limits
 
 UNKNOWN = "unknown"
+PER_REQUEST = 16
 
 
 def usable_cores() -> int:
@@ -35,11 +36,11 @@ class Settings:
     unknown_under: float = 0.5
     top: int = 5
     workers: int = field(default_factory=usable_cores)
-    queue: int = 32
+    queue: int = 24
     queue_bytes: int = 256 << 20
     batch: int = 8
     batch_wait_s: float = 0.002
-    per_request: int = 16
+    per_request: int = PER_REQUEST
     body_bytes: int = 64 << 20
     picture_bytes: int = Limits().max_bytes
     read_s: float = 30.0

@@ -20,9 +20,11 @@ from jobs.serve.legacy import Base64
 from jobs.serve.loaded import Loaded
 from jobs.serve.refusals import Refusal, said
 from jobs.serve.service import Scored, Service
+from jobs.serve.settings import PER_REQUEST
 
 OUTPUTS = ("label", "probability", "probabilities")
-Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+# To JSON, 1 and 1.0 are the same whole number.
+Count = Annotated[float, msgspec.Meta(ge=1, le=1000, multiple_of=1, extra_json_schema={"type": "integer"})]
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -31,7 +33,7 @@ class Input(msgspec.Struct, frozen=True):
     name: Literal["image"]
     shape: Annotated[list[Count], msgspec.Meta(min_length=1, max_length=1)]
     datatype: Literal["BYTES"]
-    data: Annotated[list[Base64], msgspec.Meta(min_length=1)]
+    data: Annotated[list[Base64], msgspec.Meta(min_length=1, max_length=PER_REQUEST)]
     parameters: dict[str, Any] = {}
 
 

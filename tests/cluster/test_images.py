@@ -15,11 +15,12 @@ from tests.cluster.kubernetes import Kubernetes, job
 ABOUT = """
 import importlib.metadata, importlib.util, json, os, sys
 room = sys.argv[1]
-if room == "controller":
-    import jobs.controller.cli
+import importlib
+no_stages = {"controller": "cli", "serve": "app"}
+if room in no_stages:
+    importlib.import_module(f"jobs.{room}.{no_stages[room]}")
     code = ""
 else:
-    import importlib
     importlib.import_module(f"jobs.{room}.stage")
     from common.code import code_digest
     code = code_digest(importlib.import_module(f"jobs.{room}.spec").STAGE)
@@ -45,7 +46,7 @@ def test_an_image_holds_its_room_s_code_and_libraries_and_nothing_else(room: str
     assert set(told["libraries"]) == {*build.needed(room, "cpu"), "darkroom-jobs"}
     assert (told["user"], told["writable"]) == (65532, False)
     assert not told["installers"]
-    if room != "controller":
+    if room not in (*build.SERVICES, "controller"):
         assert told["code"] == code_digest(graph.load().stage(room)), "the image would make other artifacts than this checkout"
 
 

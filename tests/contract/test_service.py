@@ -20,7 +20,7 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     hooks = {"SCHEMATHESIS_HOOKS": "tests.support.asked_by_schemathesis", "PYTHONPATH": str(ROOT)}
     with served.serving(store) as running:
         options = ["--max-examples", str(EXAMPLES), "--seed", "1", "--generation-database", "none", "--suppress-health-check", "all"]
-        command = [Path(sys.executable).parent / "schemathesis", "--no-color", "run", f"{running.url}/openapi.json", *options]
+        command = [str(Path(sys.executable).parent / "schemathesis"), "--no-color", "run", f"{running.url}/openapi.json", *options]
         done = subprocess.run(command, cwd=tmp_path, env={**os.environ, **hooks}, capture_output=True, timeout=600, check=False)
         replies = running.ask("GET", "/metrics").body.decode()
     said = done.stdout.decode(errors="replace")

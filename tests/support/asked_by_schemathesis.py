@@ -25,7 +25,7 @@ def map_body(context: Any, body: Any) -> Any:
     """Let the shape be that of the data: a schema cannot say so."""
     for given in body.get("inputs", []) if isinstance(body, dict) and isinstance(body.get("inputs"), list) else []:
         shape = given.get("shape") if isinstance(given, dict) else None
-        if isinstance(shape, list) and [type(size) for size in shape] == [int] and shape[0] >= 1 and isinstance(given.get("data"), list):
+        if isinstance(shape, list) and len(shape) == 1 and _is_size(shape[0]) and isinstance(given.get("data"), list):
             given["shape"] = [max(1, len(given["data"]))]
     return body
 
@@ -37,3 +37,7 @@ def map_path_parameters(context: Any, path_parameters: Any) -> Any:
     if isinstance(path_parameters, dict) and len(str(path_parameters.get("name", ""))) % 2 == 0:
         return {name: known[name] for name in path_parameters}
     return path_parameters
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) in (int, float) and 1 <= value <= 1000 and value == int(value)

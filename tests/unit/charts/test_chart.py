@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from images.build import SERVICES
 from jobs import __version__
 from jobs.controller import graph
 from jobs.controller.render import STAGE
@@ -399,8 +400,9 @@ def test_every_object_that_is_no_map_refuses_unknown_names_and_every_setting_is_
 
 def test_the_schema_knows_every_stage() -> None:
     image = schema()["properties"]["image"]["properties"]
-    for of in (image["digests"], image["references"], schema()["properties"]["resources"]):
-        assert set(of["properties"]) == {*STAGES, "controller"}
+    assert set(schema()["properties"]["resources"]["properties"]) == {*STAGES, "controller"}
+    for of in (image["digests"], image["references"]):
+        assert set(of["properties"]) == {*STAGES, *SERVICES, "controller"}
 
 
 def test_every_setting_has_its_row_in_the_readme_and_its_default_there_is_true() -> None:
