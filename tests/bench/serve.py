@@ -3,7 +3,7 @@
 All answer the same 64 KB JPEGs (as a form with one file) with the same network, pattern-net with a linear classifier, and the same
 preprocessing, on all cores of this machine; the clients run on these cores too. Sixteen clients each wait for their answer. LitServe
 has a worker a core and batches of 8; the plain service runs requests in FastAPI's threads. *Pure* decodes, prepares and infers in
-threads of one process, 8 pictures at a time, with no HTTP at all. All take turns; the best round of each counts. Overload is four
+threads of one process, a picture a call (more are not cheaper here), with no HTTP at all. All take turns; the best round of each counts. Overload is four
 times the rate that the service reached, sent whether or not anything comes back.
 """
 
@@ -37,7 +37,7 @@ from tests.bench.rows import Bench, Row, below, cores, emit, faster, machine, mo
 from tests.support.served import until
 from tests.support.servers import free_port
 
-PICTURES, CLIENTS, ROUNDS, PER_CALL, DATASET = 96, 16, 3, 8, "bench"
+PICTURES, CLIENTS, ROUNDS, PER_CALL, DATASET = 96, 16, 3, 1, "bench"
 OURS, LITSERVE, PLAIN, PURE = "serve", "LitServe", "FastAPI + onnxruntime", "pure decode + inference"
 ROOT = Path(__file__).resolve().parents[2]
 BACKBONES = ROOT / "jobs/refine/backbones"

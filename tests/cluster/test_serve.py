@@ -19,16 +19,13 @@ from tests.support import served
 DEPLOYMENT = "darkroom-serve-mine"
 KEY = "open-sesame"
 NEEDS = {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
-ASK = (
-    """
+ASK = """
 import base64, json, sys, urllib.request
-headers = {"Content-Type": "image/jpeg", "Authorization": "Bearer KEY"}
+headers = {"Content-Type": "image/jpeg", "Authorization": "Bearer " + sys.argv[4]}
 for _ in range(int(sys.argv[3])):
     request = urllib.request.Request(f"http://{sys.argv[1]}/classify", base64.b64decode(sys.argv[2]), headers)
     print(json.dumps(json.load(urllib.request.urlopen(request, timeout=60))))
 """
-    % KEY
-)
 
 
 @pytest.fixture
@@ -50,7 +47,7 @@ def ask(installed: Installed, name: str, times: int = 1) -> list[Any]:
     service = installed.kubernetes.get("--namespace", installed.namespace, "service", DEPLOYMENT)
     picture = base64.b64encode(served.picture()).decode()
     image = installed.kubernetes.image("serve")
-    words = ("python3", "-c", ASK, service["spec"]["clusterIP"], picture, str(times))
+    words = ("python3", "-c", ASK, service["spec"]["clusterIP"], picture, str(times), KEY)
     done = installed.kubernetes.finish(installed.namespace, job(name, image, *words))
     return [json.loads(line) for line in done["log"].splitlines()]
 
