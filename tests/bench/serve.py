@@ -3,8 +3,8 @@
 All answer the same 64 KB JPEGs (as a form with one file) with the same network, pattern-net with a linear classifier, and the same
 preprocessing, on all cores of this machine; the clients run on these cores too. Sixteen clients each wait for their answer. LitServe
 has a worker a core and batches of 8; the plain service runs requests in FastAPI's threads. *Pure* decodes, prepares and infers in
-threads of one process, a picture a call (more are not cheaper here), with no HTTP at all. All take turns; the best round of each counts. Overload is four
-times the rate that the service reached, sent whether or not anything comes back.
+threads of one process, a picture a call (more are not cheaper here), with no HTTP at all. All take turns; the best round of each
+counts. Overload is four times the rate that the service reached, sent whether or not anything comes back.
 """
 
 from __future__ import annotations
