@@ -46,9 +46,14 @@ test: $(VENV)/.develops ## Run the tests (everything that needs no root)
 test-full: $(VENV)/.develops ## Run those that take many minutes, with their figures
 	@$(BIN)/python -m pytest -m full -s $(ARGS)
 
+.PHONY: test-gpu
+test-gpu: $(VENV)/.develops torch ## Run those that need a GPU (a minute)
+	@$(BIN)/python -m pytest tests/gpu $(ARGS)
+
 .PHONY: images
-images: $(VENV)/.develops ## Build the rooms' images: [BASE_IMAGE=NAME|debian] [ACCELERATOR=cuda] [ROOMS="train gate"]
-	@$(BIN)/python -m images.build $(ROOMS) $(if $(BASE_IMAGE),--base-image $(BASE_IMAGE)) $(if $(ACCELERATOR),--accelerator $(ACCELERATOR))
+images: $(VENV)/.develops ## Build the rooms' images: [BASE_IMAGE=NAME|debian] [ACCELERATOR=cuda] [CNTK=1] [ROOMS="train gate"]
+	@$(BIN)/python -m images.build $(ROOMS) $(if $(BASE_IMAGE),--base-image $(BASE_IMAGE)) $(if $(ACCELERATOR),--accelerator $(ACCELERATOR)) \
+	  $(if $(CNTK),--cntk)
 
 .PHONY: cluster
 cluster: $(VENV)/.develops ## Bring up a real Kubernetes with two nodes, and S3, on this machine (root)
@@ -62,7 +67,7 @@ cluster-down: $(VENV)/.develops ## Take it down and check that nothing is left
 .PHONY: for-our-cluster
 for-our-cluster: $(VENV)/.develops
 	@tools/debian-packages
-	@$(MAKE) --no-print-directory images BASE_IMAGE=debian >&2
+	@$(MAKE) --no-print-directory images BASE_IMAGE=debian CNTK=1 >&2
 
 # The tests' own cluster, which needs images that no registry is asked for, unless KUBECONFIG names another.
 # ARGS may name files: then those run instead of all.
@@ -73,7 +78,7 @@ e2e: $(VENV)/.develops ## Run the tests on a real Kubernetes: KUBECONFIG's, or o
 e2e-full: $(VENV)/.develops ## The same with the long ones
 e2e e2e-full:
 	@$(if $(KUBECONFIG),,tools/debian-packages)
-	@$(MAKE) --no-print-directory images BASE_IMAGE=$(BASE_IMAGE)
+	@$(MAKE) --no-print-directory images BASE_IMAGE=$(BASE_IMAGE) CNTK=$(if $(KUBECONFIG),,1)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(CHOSEN) $(if $(findstring tests/cluster/,$(ARGS)),,tests/cluster) $(ARGS)
 
 .PHONY: lint
@@ -89,19 +94,28 @@ format: $(VENV)/.develops ## Put the code into shape
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(VENV)/.develops $(if $(filter 0,$(shell id -u)),for-our-cluster) ## Measure beside peers and write docs/benchmarks.md (some 30 minutes; bench-NAME: one of them)
+bench: $(VENV)/.develops torch $(if $(filter 0,$(shell id -u)),for-our-cluster) ## Measure beside peers and write docs/benchmarks.md (some 30 minutes; bench-NAME: one of them)
 	@$(BIN)/python -m tests.bench
 
-.PHONY: bench-train bench-report bench-featurize bench-scrape bench-nodes bench-controller bench-serve
+.PHONY: bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine bench-serve
 bench-train: $(VENV)/.develops ## Training against scikit-learn's GridSearchCV
 bench-report: $(VENV)/.develops ## The report of 10,000 predictions against its budgets
 bench-featurize: $(VENV)/.develops ## Featurizing against onnxruntime alone and timm
 bench-scrape: $(VENV)/.develops ## Fetching from a server here against img2dataset and a bare loop
+bench-backbone: $(VENV)/.develops ## Our own backbone with its views against ResNet-18 in onnxruntime
 bench-nodes: $(VENV)/.develops for-our-cluster ## A stage four pods wide against one (root)
 bench-controller: $(VENV)/.develops for-our-cluster ## What the driver costs on a cluster (root)
+bench-refine: $(VENV)/.develops torch ## An epoch of refinement against a bare torch loop
 bench-serve: $(VENV)/.develops ## The service against LitServe, a plain one, and no service at all
-bench-train bench-report bench-featurize bench-scrape bench-nodes bench-controller bench-serve:
+bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine bench-serve:
 	@$(BIN)/python -m tests.bench.$(@:bench-%=%)
+
+# Photographs of garments, in class folders; without them that table says so. REFINED=1 refines as well, which takes a GPU or hours.
+FABRICS ?= ../shared/data/fabrics
+
+.PHONY: bench-accuracy
+bench-accuracy: $(VENV)/.develops $(if $(REFINED),torch) ## Measure accuracies and write docs/accuracy.md: [FABRICS=DIR] [REFINED=1]
+	@FABRICS=$(FABRICS) REFINED=$(REFINED) $(BIN)/python -m tests.bench.accuracy
 
 .PHONY: locks
 locks: $(VENV)/.develops ## Resolve the locks anew
@@ -111,16 +125,18 @@ locks: $(VENV)/.develops ## Resolve the locks anew
 backbones: $(VENV)/.develops ## Write the shipped banks of filters anew
 	$(BIN)/python -m jobs.pretrain.filterbank
 
-# torch and the pictures take some 20 GB, so they lie outside the checkout.
-PRETRAINS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/darkroom/pretrain
+.PHONY: torch
+torch: $(VENV)/.runs ## Set up torch, which refines networks and trains the shipped backbone (a few gigabytes, once for all checkouts)
+	@tools/torch $(VENV)
 
-$(PRETRAINS)/venv/.ready: locks/pretrain.txt
-	@tools/setup $(PYTHON) $(PRETRAINS)/venv locks/pretrain.txt
-	@touch $@
-
+# The pictures take some 20 GB, so they lie outside the checkout.
 .PHONY: pretrain
-pretrain: $(PRETRAINS)/venv/.ready ## Train the shipped backbone pattern-net anew on rendered pictures (an hour or more; goes on where it was stopped)
-	@OMP_NUM_THREADS=1 nice $(PRETRAINS)/venv/bin/python -m jobs.pretrain $(PRETRAINS)
+pretrain: torch ## Train the shipped backbone pattern-net anew on rendered pictures (an hour or more; goes on where it was stopped)
+	@OMP_NUM_THREADS=1 nice $(BIN)/python -m jobs.pretrain $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/darkroom/pretrain
+
+.PHONY: cntk
+cntk: $(VENV)/.runs ## Set up CNTK, the original's library, in an interpreter of its own (Python 3.6, a minute): [PYTHON36=/path/to/python3.6]
+	@tools/cntk $(BIN)/python $(PYTHON36)
 
 .PHONY: wheel
 wheel: $(VENV)/.develops ## Build dist/*.whl

@@ -228,6 +228,14 @@ class Draft:
         found = ask_all(self._read_piece, [one.key for one in self._store.list(self._pieces)])
         return [piece for one in found if one is not None and (piece := UnitReader(self._store, one)).stands()]
 
+    def forget(self, piece: UnitReader, newer: UnitReader) -> None:
+        """Remove a kept piece that a newer one makes needless, and those of its parts that the newer one lacks."""
+        self._store.delete(f"{self._pieces}{piece.name}.json")
+        named = {part.key for part in newer.unit.content}
+        for part in piece.unit.content:
+            if part.key not in named:
+                self._store.delete(part.key)
+
     @property
     def _pieces(self) -> str:
         return f"{folder(self._recipe.step, self._recipe.key)}/pieces/"

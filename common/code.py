@@ -2,7 +2,7 @@
 
 It covers what defines a stage's values and nothing else: the room's own files (not its spec,
 whose parameters and inputs are in the key by themselves), the value modules of `common` that
-it declares, and the pinned versions of its extra. Base images and the controller may change
+it declares, and the pinned versions of its extras. Base images and the controller may change
 without invalidating anything.
 """
 
@@ -46,18 +46,28 @@ def pinned(extra: str) -> dict[str, str]:
     Raises:
         BadInput: this installation has no such lock.
     """
-    text = _lock(extra).read_text(encoding="utf-8")
+    text = lock(extra).read_text(encoding="utf-8")
     versions: dict[str, str] = {}
     for name, version in _PINNED.findall(text):
         versions[name] = f"{versions[name]} {version}" if name in versions else version
     return versions
 
 
+@functools.cache
+def lock(extra: str) -> Path:
+    """Return where a lock lies: beside the packages (a checkout) or inside `jobs` (a wheel). Raises BadInput."""
+    for folder in (_COMMON.parent / "locks", _JOBS / "locks"):
+        if (folder / f"{extra}.txt").is_file():
+            return folder / f"{extra}.txt"
+    raise BadInput(f"There is no lock for {extra!r} in this installation; install the wheel or work in a checkout.")
+
+
 def _files(stage: Stage) -> Iterator[tuple[str, bytes]]:
     yield from _tree(_JOBS / stage.name, without="spec.py")
     for module in sorted(stage.values):
         yield from _tree(_COMMON / module) if (_COMMON / module).is_dir() else _tree(_COMMON / f"{module}.py")
-    own = pinned(stage.name).items() - pinned("base").items()
+    extras = {pair for extra in (stage.name, *stage.extras) for pair in pinned(extra).items()}
+    own = extras - pinned("base").items()
     yield f"locks/{stage.name}", "\n".join(f"{name}=={version}" for name, version in sorted(own)).encode()
 
 
@@ -66,12 +76,3 @@ def _tree(path: Path, without: str = "") -> Iterator[tuple[str, bytes]]:
     for file in files:
         if file.is_file() and "__pycache__" not in file.parts and file.name != without:
             yield file.relative_to(_COMMON.parent).as_posix(), file.read_bytes()
-
-
-@functools.cache
-def _lock(extra: str) -> Path:
-    """Find a lock beside the packages (a checkout) or inside `jobs` (a wheel)."""
-    for folder in (_COMMON.parent / "locks", _JOBS / "locks"):
-        if (folder / f"{extra}.txt").is_file():
-            return folder / f"{extra}.txt"
-    raise BadInput(f"There is no lock for {extra!r} in this installation; install the wheel or work in a checkout.")

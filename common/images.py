@@ -140,7 +140,7 @@ def open_reduced(data: bytes, side: int, limits: Limits | None = None) -> Reduce
 
 
 def shrink(reduced: Reduced, side: int) -> tuple[int, int, bytes]:
-    """Return width, height and bytes of a JPEG of quality 95 whose short side is `side`.
+    """Return width, height and bytes of a JPEG of quality 95 whose short side is `side`, shrunk by area as `resize` does.
 
     Only pixels are kept, no EXIF and no colour profile. The same bytes on any machine of a type.
     """
@@ -149,16 +149,25 @@ def shrink(reduced: Reduced, side: int) -> tuple[int, int, bytes]:
     ratio = side / min(reduced.width, reduced.height)
     size = (max(side, round(reduced.width * ratio)), max(side, round(reduced.height * ratio)))
     buffer = io.BytesIO()
-    reduced.image.resize(size, Image.Resampling.HAMMING).save(buffer, "JPEG", quality=95)
+    reduced.image.resize(size, Image.Resampling.BOX).save(buffer, "JPEG", quality=95)
     return (*size, buffer.getvalue())
+
+
+def fit(image: Pixels, how: Preprocessing) -> Pixels:
+    """Bring RGB uint8 (H, W, 3) to (resolution, resolution, 3)."""
+    return _FITS[how.fit](image, how.resolution, how.pad)
 
 
 def preprocess(image: Pixels, how: Preprocessing) -> Tensor:
     """Turn RGB uint8 (H, W, 3) into a network's input, float32 (3, resolution, resolution)."""
+    return values(fit(image, how), how)
+
+
+def values(fitted: Pixels, how: Preprocessing) -> Tensor:
+    """Turn RGB uint8 (H, W, 3) that has its size already into a network's input, float32 (3, H, W)."""
     import cv2
     import numpy as np
 
-    fitted = _FITS[how.fit](image, how.resolution, how.pad)
     step = 1 if how.colour == "RGB" else -1
     # A channel has 256 levels: looking each one's value up is exact, and several times faster than arithmetic on every pixel.
     scaled = cv2.LUT(fitted, _values_of_levels(how)[None, :, ::step])[:, :, ::step]

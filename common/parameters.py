@@ -24,7 +24,7 @@ MAX_LABEL, MAX_PHRASE, MAX_PHRASES, MAX_CLASSES = 100, 200, 100, 1000
 
 @dataclass(frozen=True)
 class Parameter:
-    """One setting. `unit` is for people; `low` and `high` are inclusive and also hold for list entries."""
+    """One setting. `unit` is for people; `low` and `high` are inclusive and also hold for list entries; `words` name values."""
 
     name: str
     kind: str
@@ -35,6 +35,7 @@ class Parameter:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    words: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,8 @@ def resolve(declared: Iterable[Parameter], given: Iterable[Given], checks: Itera
 def check(parameter: Parameter, value: Any) -> Any:
     """Return the value in the parameter's type. Raises ValueError with what is expected."""
     read: Callable[[Parameter, Any], Any] = _KINDS[parameter.kind]
-    return read(parameter, value)
+    named = dict(parameter.words)
+    return read(parameter, named.get(value, value) if isinstance(value, str) else value)
 
 
 def _number(parameter: Parameter, value: Any) -> float:

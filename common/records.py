@@ -409,6 +409,27 @@ class Pointer(Document, frozen=True, kw_only=True, tag="pointer/1"):
     writer: str
 
 
+class Backbone(Document, frozen=True, kw_only=True, tag="backbone/1"):
+    """backbones/NAME/backbone.json: the artifact that a name stands for.
+
+    `source` says where its file came from, `sha256` is that file's.
+    """
+
+    name: str
+    artifact: Ref
+    source: str
+    sha256: str
+    added: str
+
+
+class Pin(Document, frozen=True, kw_only=True, tag="pin/1"):
+    """What a file of somebody else's was when it was fetched first: it must be that ever after."""
+
+    file: str
+    sha256: str
+    size: int
+
+
 def as_damage(error: BadInput, step: str, key: str) -> Damaged:
     """Turn "this document cannot be read" into "this artifact must be made again"."""
     return Damaged(str(error), step=step, key=key)

@@ -7,7 +7,8 @@ artifact, a function of declared inputs and parameters. The harness does everyth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -55,12 +56,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Resources:
-    """What one pod asks for. `gpu` is "none" or "preferred"."""
+    """What one pod asks for; GPUs only where the site has some."""
 
     cpu: str = "1"
     memory: str = "1Gi"
     scratch: str = "2Gi"
-    gpu: str = "none"
+    gpus: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class Stage:
     """A room: its steps in order, its parameters, and what its code digest covers.
 
     `values` are the modules of `common` whose behaviour defines this stage's output; together
-    with the room's own files and the lock of its extra they make the code digest. `internet`: it meets other people's servers.
+    with the room's own files and the locks of its extra and of `extras` they make the code digest. `internet`: it meets other people's
+    servers. `needs` says what a pod asks for given the settings of its step, where that is not always `resources`.
     """
 
     name: str
@@ -76,11 +78,42 @@ class Stage:
     steps: tuple[Step, ...]
     parameters: tuple[Parameter, ...] = ()
     values: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
     resources: Resources = Resources()
+    needs: Callable[[Values], Resources] | None = None
     check: Callable[[Values], list[str]] = lambda _: []
     deadline_s: int = 6 * 3600
     retries: int = 3
     internet: bool = False
+
+    def resources_for(self, values: Values) -> Resources:
+        """Return what a pod asks for that works by these settings."""
+        return self.needs(values) if self.needs else self.resources
+
+
+class Stopping:
+    """The wish that this process ends (SIGTERM). It interrupts at once, but inside `held`, where the work looks at `asked` itself."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._held = False
+
+    def ask(self, signum: int) -> None:
+        """Take the wish: raise SystemExit, or only note it."""
+        self.asked = 128 + signum
+        if not self._held:
+            raise SystemExit(self.asked)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Let the work come to a place where it can stop."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self.asked:
+            raise SystemExit(self.asked)
 
 
 @dataclass
@@ -104,6 +137,7 @@ class Work:
     unit: UnitReader | None = None
     log: Callable[[str], None] = field(default=print)
     before: Artifact | None = None
+    stopping: Stopping = field(default_factory=Stopping)
 
     def the_unit(self) -> UnitReader:
         """Return the unit of a fan-out step."""

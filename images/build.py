@@ -26,6 +26,7 @@ from typing import Any
 
 from packaging.markers import Marker
 
+from images import cntk
 from jobs import __version__
 from jobs.controller import graph
 
@@ -41,6 +42,7 @@ SHELVES: Mapping[str, tuple[str, ...]] = {
     "science": ("scipy",),
     "pictures": ("opencv-python-headless", "pillow"),
 }
+CNTK = "cntk"  # a shelf below refine alone
 DEBIAN = "debian"
 PYTHON = {"python_version": "3.11", "python_full_version": "3.11.2", "sys_platform": "linux", "implementation_name": "cpython"}
 GLIBC = ("2_28", "2_27", "2_26", "2_24", "2_17", "2_12", "2_5")  # wheels for the C library of Debian bookworm, newest first
@@ -138,10 +140,10 @@ class Image:
 
     @property
     def target(self) -> str:
-        return "room" if self.is_room else "shelf" if self.parent else "base"
+        return "room" if self.is_room else CNTK if self.name == CNTK else "shelf" if self.parent else "base"
 
 
-def plan(accelerator: str) -> list[Image]:
+def plan(accelerator: str, *, with_cntk: bool = False) -> list[Image]:
     """Return the shelves, each upon the one before, then the rooms, each upon the last shelf of which it needs everything."""
     base = needed("base", accelerator)
     rooms_need = {room: needed(room, accelerator) for room in rooms()}
@@ -155,7 +157,10 @@ def plan(accelerator: str) -> list[Image]:
     images = list(shelves)
     for room, need in rooms_need.items():
         parent = next(shelf.name for shelf in reversed(shelves) if holds[shelf.name] <= set(need))
-        images.append(Image(room, parent, {name: lines for name, lines in need.items() if name not in holds[parent]}, is_room=True))
+        if room == "refine" and with_cntk:
+            images.append(Image(CNTK, parent, {}, is_room=False))
+        below = images[-1].name if images[-1].name == CNTK else parent
+        images.append(Image(room, below, {name: lines for name, lines in need.items() if name not in holds[parent]}, is_room=True))
     return images
 
 
@@ -200,9 +205,11 @@ def _bring_pip() -> None:
 # --- building -------------------------------------------------------------------------------
 
 
-def build(wanted: Sequence[str], base_image: str, accelerator: str, engine: Engine) -> dict[str, dict[str, str]]:
+def build(
+    wanted: Sequence[str], base_image: str, accelerator: str, engine: Engine, *, with_cntk: bool = False
+) -> dict[str, dict[str, str]]:
     """Build what changed of the wanted rooms' images and their shelves; return and record what they are, by name."""
-    images = plan(accelerator)
+    images = plan(accelerator, with_cntk=with_cntk and "refine" in wanted)
     lay_out(images, accelerator)
     base_image = _debian(engine) if base_image == DEBIAN else base_image
     record: dict[str, dict[str, str]] = {}
@@ -219,12 +226,15 @@ def build(wanted: Sequence[str], base_image: str, accelerator: str, engine: Engi
 
 def _build_one(image: Image, parent: Mapping[str, str] | None, base_image: str, accelerator: str, engine: Engine) -> dict[str, str]:
     files = [DOCKERFILE, CONTEXT / "locks" / accelerator / f"{image.name}.txt", *(CONTEXT.glob("code/*") if image.is_room else ())]
+    files += cntk.MADE_OF if image.name == CNTK else ()
     made_of = _digest([parent["made_of"] if parent else base_image, image.name], files)
     tag = f"localhost/darkroom-{image.name}:{__version__}-{made_of[:12]}"
     if engine.inspect(tag):
         print(f"{tag}: unchanged", flush=True)
     else:
         started = time.monotonic()
+        if image.name == CNTK:
+            cntk.lay_out(CONTEXT / CNTK)
         given = {"BASE_IMAGE": base_image, "LOCK": image.name, "ACCELERATOR": accelerator}
         if parent:
             given["PARENT"] = parent["image"]
@@ -269,13 +279,15 @@ def main() -> int:
     parser.add_argument("rooms", nargs="*", metavar="ROOM", help=f"one of {', '.join(rooms())} (default: all)")
     parser.add_argument("--base-image", default="", help=f"an image with Python 3.11; {DEBIAN} makes one from Debian packages")
     parser.add_argument("--accelerator", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--cntk", action="store_true", help="give refine CNTK and its Python 3.6, from this machine's (tools/cntk)")
     parser.add_argument("--engine", choices=["docker", "podman", "buildah"], default="")
     options = parser.parse_args()
     if unknown := set(options.rooms) - set(rooms()):
         parser.error(f"there is no room {', '.join(sorted(unknown))}")
     try:
-        build(options.rooms or rooms(), options.base_image or "python:3.11-slim-bookworm", options.accelerator, find_engine(options.engine))
-    except CannotBuild as error:
+        base_image = options.base_image or "python:3.11-slim-bookworm"
+        build(options.rooms or rooms(), base_image, options.accelerator, find_engine(options.engine), with_cntk=options.cntk)
+    except (CannotBuild, cntk.Missing) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

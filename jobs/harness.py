@@ -24,7 +24,6 @@ import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import IO
 
 from common import artifact, log, records
@@ -34,7 +33,7 @@ from common.errors import BadInput, Damaged, DarkroomError, ExitCode, OtherCode,
 from common.parameters import Values
 from common.progress import Reporter, Throttled, silent
 from common.records import Failure, Manifest, Plan, Progress, Task
-from common.stage import Stage, StepFunction, Work
+from common.stage import Stage, StepFunction, Stopping, Work
 from common.store import Store, open_from_environment
 from common.uploads import Uploads
 
@@ -166,9 +165,10 @@ def leave_last_words(error: BaseException, path: str | None) -> None:
 
 
 def _work(stage: str, plan_key: str) -> int:
-    signal.signal(signal.SIGTERM, _terminate)
+    stopping = Stopping()
+    signal.signal(signal.SIGTERM, lambda signum, _: stopping.ask(signum))
     try:
-        run_task(open_from_environment(os.environ), stage, plan_key, int(os.environ.get(INDEX, "0")), _reporter())
+        run_task(open_from_environment(os.environ), stage, plan_key, int(os.environ.get(INDEX, "0")), _reporter(), stopping)
     except Exception as error:  # noqa: BLE001 - the outermost line of a stage: every surprise becomes an exit code
         if isinstance(error, DarkroomError):
             print(f"{type(error).__name__}: {error}", flush=True)
@@ -179,7 +179,9 @@ def _work(stage: str, plan_key: str) -> int:
     return ExitCode.DONE
 
 
-def run_task(store: Store, stage_name: str, plan_key: str, index: int, progress: Reporter) -> Manifest | None:
+def run_task(
+    store: Store, stage_name: str, plan_key: str, index: int, progress: Reporter, stopping: Stopping | None = None
+) -> Manifest | None:
     """Do one index of a plan: inputs verified, the stage's function called, its output committed.
 
     Returns None where the artifact was there already. Raises what the work raises.
@@ -196,10 +198,10 @@ def run_task(store: Store, stage_name: str, plan_key: str, index: int, progress:
         )
     if not plan.repair and artifact.find_sound(store, plan.step, task.key) is not None:
         return None
-    return _make(store, stage, plan, task, plan_key, progress)
+    return _make(store, stage, plan, task, plan_key, progress, stopping or Stopping())
 
 
-def _make(store: Store, stage: Stage, plan: Plan, task: Task, plan_key: str, progress: Reporter) -> Manifest:
+def _make(store: Store, stage: Stage, plan: Plan, task: Task, plan_key: str, progress: Reporter, stopping: Stopping) -> Manifest:
     started = time.monotonic()
     inputs = {name: artifact.read_ref(store, ref) for name, ref in plan.inputs.items()}
     draft = Draft(store, task.recipe)
@@ -215,6 +217,7 @@ def _make(store: Store, stage: Stage, plan: Plan, task: Task, plan_key: str, pro
         unit=inputs[plan.fan_out].unit(task.unit) if plan.fan_out else None,
         log=_say,
         before=Artifact(store, broken) if broken else None,
+        stopping=stopping,
     )
     _function(stage.name, plan.step)(work)
     provenance = {
@@ -267,7 +270,3 @@ def _code_of(error: BaseException) -> int:
     if isinstance(error, DarkroomError):
         return int(error.exit_code)
     return int(ExitCode.RETRY if isinstance(error, MemoryError | OSError) else ExitCode.FINAL)
-
-
-def _terminate(signum: int, _: FrameType | None) -> None:
-    raise SystemExit(128 + signum)

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from common.store.memory import MemoryStore
+from jobs.refine.backends import interpreter
 from tests.support import servers
 from tests.support.pictures import make_folder
 
+CNTK = interpreter.place()  # of this user, before tests get a home of their own
 NO_PHOTOGRAPHS = "the photographs for development are not on this machine"
 
 
@@ -43,6 +45,14 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def memory() -> MemoryStore:
     return MemoryStore()
+
+
+@pytest.fixture
+def cntk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the test use CNTK, if `make cntk` set it up."""
+    monkeypatch.setenv(interpreter.HOME, str(CNTK))
+    if not interpreter.is_there():
+        pytest.skip("CNTK is not set up: make cntk")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import click
 
 from common.errors import BadInput, BadParameters, DarkroomError, Usage
 from jobs import __version__
+from jobs.controller.cli_backbone import backbone
 
 if TYPE_CHECKING:
     from common.store import Store
@@ -397,6 +398,8 @@ def drive_scheduled(dataset: str) -> None:
 
     sys.exit(firing.drive(_store(), dataset))
 
+
+commands.add_command(backbone)
 
 # --- shared ---------------------------------------------------------------------------------
 

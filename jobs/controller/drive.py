@@ -21,7 +21,7 @@ from common.errors import AlreadyExists, BadInput, Damaged, NotFound, Permanent,
 from common.records import Held, Manifest, Plan, Pointer, Recipe, Ref, Run, StageRecord, State, Task, Waiting
 from common.stage import Step
 from common.store import IfMatch, Store
-from jobs.controller import gc, graph, history, pointer, runs, snapshots
+from jobs.controller import backbones, gc, graph, history, pointer, runs, snapshots
 from jobs.controller.graph import Graph
 from jobs.controller.launcher import Launcher
 from jobs.controller.observe import Observer
@@ -231,6 +231,8 @@ class Drive:
 
     def _repair(self, step: str, key: str) -> None:
         """See to it that a damaged artifact is whole again."""
+        if step.startswith(graph.FROZEN):
+            raise BadInput(f"{artifact.folder(step, key)} is damaged, and no run can make it again. {backbones.cure(step)}")
         self._mended[step, key] += 1
         if self._mended[step, key] > MOST_REPAIRS:
             raise BadInput(f"{artifact.folder(step, key)} was made again {MOST_REPAIRS} times and is damaged still. Is the disk sound?")

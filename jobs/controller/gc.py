@@ -1,7 +1,7 @@
 """Removing what nothing needs any more.
 
 Kept is what can be reached from the newest runs of each dataset, from every run that is not over,
-from the pointers, and from the newest snapshots. The rest loses its manifest first; then the
+from the pointers, from the newest snapshots, and the backbones that have a name. The rest loses its manifest first; then the
 roots are looked at once more, and what a run has found in the cache meanwhile gets its manifest
 back; only then, after a grace in which readers that already follow a manifest may finish, its
 parts go, under a mark in the store. What a submit froze or sent goes under the same mark, after
@@ -25,7 +25,7 @@ from common.errors import AlreadyExists, Damaged, NotFound
 from common.records import Collection, Manifest, Pointer, Ref
 from common.store import Meta, Store
 from common.store.asking import exists
-from jobs.controller import runs, snapshots
+from jobs.controller import backbones, runs, snapshots
 from jobs.controller.graph import FROZEN
 from jobs.scrape.sources import Item
 
@@ -133,7 +133,7 @@ def _choose_runs(store: Store, keep_runs: int) -> tuple[list[str], list[str]]:
 
 def _reach(store: Store, kept: Iterable[str], taken: Mapping[Address, Manifest] | None = None) -> set[Address]:
     """Return every artifact that the roots need, and what those are made of; `taken` manifests still speak."""
-    roots: list[Ref] = []
+    roots = backbones.refs(store)
     datasets = set()
     for name in kept:
         known = runs.read(store, name)
@@ -254,7 +254,8 @@ def _remove_folders(store: Store, swept: Swept) -> None:
 
 def _remove_frozen(store: Store, kept: Iterable[str], addresses: Iterable[Address], swept: Swept) -> None:
     """Remove frozen inputs of runs that are not kept: nobody could make them again, so none is taken and given back."""
-    needed = {(ref.step, ref.key) for run in kept for ref in runs.read(store, run).run.frozen.values() if ref is not None}
+    frozen = [ref for run in kept for ref in runs.read(store, run).run.frozen.values() if ref is not None]
+    needed = {(ref.step, ref.key) for ref in [*frozen, *backbones.refs(store)]}
     for address in addresses:
         if address not in needed:
             swept.artifacts.append(address)

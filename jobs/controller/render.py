@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from common.errors import ExitCode
+from common.parameters import Values
 from common.records import Plan, Run
 from common.stage import Stage
 from jobs import harness
@@ -129,11 +130,12 @@ def failure_rules(*, shards: bool) -> list[dict[str, Any]]:
 
 
 def _pod(stage: Stage, plan: Plan, plan_key: str, processes: int, site: Site) -> dict[str, Any]:
-    limits = {"cpu": stage.resources.cpu, "memory": stage.resources.memory}
-    environment = _environment(site, site.threads(stage, processes))
+    wishes = stage.resources_for(Values(plan.parameters))
+    limits = {"cpu": wishes.cpu, "memory": wishes.memory}
+    environment = _environment(site, site.threads(stage.name, wishes, processes))
     needs = {"requests": limits, "limits": limits}
     container = _container(site.image(stage.name), [*site.command, stage.name], ["--plan", plan_key], environment, needs)
-    pod = {**_confined(container, stage.resources.scratch), "automountServiceAccountToken": False}
+    pod = {**_confined(container, wishes.scratch), "automountServiceAccountToken": False}
     if site.cluster is not None:
         _place(pod, stage.name, site.cluster)
         if stage.internet:
@@ -143,8 +145,8 @@ def _pod(stage: Stage, plan: Plan, plan_key: str, processes: int, site: Site) ->
             pod["topologySpreadConstraints"] = [
                 {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": spread}
             ]
-        if site.cluster.gpu is not None and stage.resources.gpu != "none":
-            _ask_for_gpu(pod, site.cluster.gpu)
+        if site.cluster.gpu is not None and wishes.gpus:
+            _ask_for_gpus(pod, site.cluster.gpu, wishes.gpus)
     return pod
 
 
@@ -184,11 +186,11 @@ def _container(
     }
 
 
-def _ask_for_gpu(pod: dict[str, Any], gpu: Gpu) -> None:
+def _ask_for_gpus(pod: dict[str, Any], gpu: Gpu, count: int) -> None:
     pod["tolerations"] += gpu.tolerations
     pod["nodeSelector"] = {**pod.get("nodeSelector", {}), **gpu.nodeSelector}
     resources = pod["containers"][0]["resources"]
-    pod["containers"][0]["resources"] = {**resources, "limits": {**resources.get("limits", {}), gpu.resource: 1}}
+    pod["containers"][0]["resources"] = {**resources, "limits": {**resources.get("limits", {}), gpu.resource: count}}
 
 
 def _place(pod: dict[str, Any], stage: str, cluster: Cluster) -> None:

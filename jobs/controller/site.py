@@ -15,7 +15,7 @@ import msgspec
 
 from common.errors import BadParameters
 from common.records import Value
-from common.stage import Stage
+from common.stage import Resources
 from jobs import __version__
 
 SITE_MAP = "darkroom-site"
@@ -89,12 +89,12 @@ class Site:
     cluster: Cluster | None = None
     owner: Mapping[str, Any] | None = None
 
-    def threads(self, stage: Stage, processes: int) -> int:
+    def threads(self, stage: str, wishes: Resources, processes: int) -> int:
         """Return how many threads each of so many processes of a stage may use."""
         if self.cores:
             return max(1, self.cores // processes)
-        own = self.cluster.resources.get(stage.name, {}) if self.cluster else {}
-        limit = {**own.get("requests", {}), **own.get("limits", {})}.get("cpu", stage.resources.cpu)
+        own = self.cluster.resources.get(stage, {}) if self.cluster else {}
+        limit = {**own.get("requests", {}), **own.get("limits", {})}.get("cpu", wishes.cpu)
         return max(1, math.floor(_cores_of(str(limit))))
 
     @property

@@ -17,13 +17,13 @@ from typing import Any
 
 from common import artifact, edits, records
 from common.artifact import Draft
-from common.errors import AlreadyExists, BadInput, NotFound, PreconditionFailed, UnknownRun, Usage
+from common.errors import AlreadyExists, BadInput, NotFound, PreconditionFailed, Refused, UnknownRun, Usage
 from common.parameters import Resolved
 from common.progress import Reporter, silent
 from common.records import Asked, Driver, Part, Recipe, Ref, Request, Run, State
 from common.store import IfMatch, Store
 from jobs import __version__
-from jobs.controller import gc, preflight, runs, snapshots
+from jobs.controller import backbones, gc, preflight, runs, snapshots
 from jobs.controller.graph import Graph
 from jobs.controller.render import driver_name
 from jobs.scrape import sources
@@ -69,6 +69,7 @@ class Prepared:
     previous: Ref | None
     number: int
     locator: str
+    backbone: Ref | None = None
 
     @property
     def frozen(self) -> dict[str, Frozen]:
@@ -100,6 +101,7 @@ def prepare(
         found = preflight.look(kind, Reach(source, values=resolved.values, environment=environment), progress)
         listing = Frozen("run/listing", runs.LISTING, records.canonical(Offer(source=kind.name, items=found.items)))
     preflight.check_store(store)
+    backbone = backbones.freeze(store, resolved.values)
     words = edits.read(store, dataset)
     code = steps.code()
     latest = snapshots.latest(store, dataset)
@@ -122,6 +124,7 @@ def prepare(
         previous=previous,
         number=latest.number if latest else 0,
         locator=source,
+        backbone=backbone,
     )
 
 
@@ -137,7 +140,7 @@ def ask_again(source: str, *, listing: bool, failed: bool, known: bool) -> Asked
 def frozen_refs(prepared: Prepared) -> dict[str, Ref | None]:
     """Return the run's frozen inputs by name, as they are or will be addressed."""
     frozen = {name: one.ref for name, one in prepared.frozen.items()}
-    return {"listing": None, "edits": None, **frozen, "previous": prepared.previous}
+    return {"listing": None, "edits": None, **frozen, "previous": prepared.previous, "backbone": prepared.backbone}
 
 
 def create(
@@ -180,6 +183,7 @@ def create(
     enter(store, run, driver or (job_as_driver(driver_name(run.run)) if namespace else runs.me()))
     for one in frozen:
         _hold(store, one)
+    _hold_backbone(store, run)
     return run
 
 
@@ -253,6 +257,17 @@ def _hold(store: Store, one: Frozen) -> None:
         if found is not None and not artifact.missing(store, found):
             return
         _freeze(store, one)
+
+
+def _hold_backbone(store: Store, run: Run) -> None:
+    """See that the backbone is still there: it may have been removed, and collected, before the run was in the list. Raises Refused."""
+    ref = run.frozen["backbone"]
+    if ref is None:
+        return
+    gc.wait_until_removed(store)
+    if not backbones.stands(store, ref):
+        _withdraw(store, run)
+        raise Refused(f"The backbone {run.settings['refine.backbone']!r} was removed meanwhile. Add it, then submit again.")
 
 
 def _withdraw(store: Store, run: Run) -> None:

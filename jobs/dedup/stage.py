@@ -101,8 +101,8 @@ def _facts(entries: list[Entry], *, dedicated: bool) -> dict[str, Any]:
 
 def _few(label: str, count: int) -> str:
     return (
-        f"Class {label!r} has only {count} groups of pictures, so its figures are uncertain whatever they say; "
-        "they come from leaving out one group at a time. Add pictures of other things of this class."
+        f"Class {label!r} has only {count} groups of pictures, so its figures are uncertain whatever they say. "
+        "Add pictures of other things of this class."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -80,6 +81,7 @@ def _facts(page: Page) -> dict[str, Any]:
         "warnings": page.version.info["warnings"],
         "counts": [(name, page.version.info["groups"][name], page.version.info["sides"][name]) for name in classes],
         "provenance": _provenance(page),
+        "refined": "refined" in page.card.training,
     }
 
 
@@ -88,12 +90,21 @@ def _provenance(page: Page) -> dict[str, Any]:
         "Pictures": page.source,
         "Scored": page.scoring,
         "Backbone and classifier": page.card.name,
-        "C": page.card.training["c"],
+        **({"C": page.card.training["c"]} if "c" in page.card.training else {}),
+        **_refinement(page.card.training.get("refined")),
         "Temperature": round(page.card.temperature, 4),
         "Model": page.model_digest,
         "Dataset version": page.version.digest,
         "Preprocessing": f"{page.card.preprocessing.fit}, {page.card.preprocessing.resolution} pixels",
     }
+
+
+def _refinement(refined: Mapping[str, Any] | None) -> dict[str, str]:
+    """Say how the network was refined."""
+    if refined is None:
+        return {}
+    words = "{recipe} recipe, epoch {epoch} of {epochs} (chosen on validation pictures), trained by {library}"
+    return {"Refinement": words.format(**refined)}
 
 
 def _confusion(page: Page) -> list[tuple[str, list[tuple[int, float]]]]:

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from common import dataset, metrics, model, records
 from common.artifact import Artifact
-from common.dataset import HELD_OUT, HELD_OUT_IDS, LEAVE_ONE_GROUP_OUT, SCORES, TEST, Entry, Score, entries_of
+from common.dataset import HELD_OUT, HELD_OUT_IDS, LEAVE_ONE_GROUP_OUT, SCORES, TEST, TEST_SIDE, Entry, Score, entries_of
 from common.features import matrix, vectors_of
 from common.metrics import Scored, Summary
 from common.model import CARD_FILE, MODEL_FILE, PROBABILITIES, Card, Model
@@ -39,7 +39,7 @@ def evaluate(work: Work) -> None:
     work.out.write(METRICS, canonical(_document(summary, card.classes)))
     work.out.write(SCORES, write_table(_scores(entries, scored, card.classes), Score))
     work.out.write(PROBABILITY_MATRIX, write_matrix(probabilities.astype(np.float32)))
-    source, scoring = str(work.inputs["snapshot"].info["source"]), str(version.info["scoring"])
+    source, scoring = str(work.inputs["snapshot"].info["source"]), LEAVE_ONE_GROUP_OUT if _left_out(model_artifact) else TEST_SIDE
     work.out.info |= {"items": len(entries), "source": source, "scoring": scoring, "metrics": {"test": _headline(summary)}}
     page = report.Page(
         source=source,
@@ -64,11 +64,16 @@ def _score(
     work: Work, card: Card, kept: list[Entry], vectors: Mapping[str, NDArray[np.float32]]
 ) -> tuple[list[Entry], NDArray[np.float64]]:
     """Return the pictures to be judged and their probabilities, by a model that saw none of their group."""
-    if work.inputs["dataset"].info["scoring"] == LEAVE_ONE_GROUP_OUT:
+    if _left_out(work.inputs["model"]):
         return kept, _held_out(work.inputs["model"], kept)
     tests = [entry for entry in kept if entry.side == TEST]
     head = Model(model.cut_head(work.inputs["model"].read(MODEL_FILE), card.dimension))
     return tests, head.run(matrix((entry.id for entry in tests), vectors), PROBABILITIES).astype(np.float64)
+
+
+def _left_out(trained: Artifact) -> bool:
+    """Say whether training scored each group by a model without it; a refined network cannot be (docs/decisions/0024)."""
+    return HELD_OUT in trained.names()
 
 
 def _held_out(trained: Artifact, kept: list[Entry]) -> NDArray[np.float64]:

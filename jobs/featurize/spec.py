@@ -30,5 +30,5 @@ STAGE = Stage(
     ),
     parameters=PARAMETERS,
     values=("features", "images", "model", "shards", "tables"),
-    resources=Resources(cpu="2", memory="2Gi", gpu="preferred"),
+    resources=Resources(cpu="2", memory="2Gi", gpus=1),
 )

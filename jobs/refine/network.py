@@ -13,11 +13,11 @@ import msgspec
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from common.errors import BadInput
 
-Weights: TypeAlias = dict[str, NDArray[Any]]
+Weights: TypeAlias = Mapping[str, NDArray[Any]]
 
 OPERATORS = frozenset({
     "Add", "AveragePool", "BatchNormalization", "Clip", "Concat", "Conv", "Div", "Flatten", "Gemm", "GlobalAveragePool", "GlobalMaxPool",
@@ -44,7 +44,45 @@ class Network(msgspec.Struct, frozen=True):
     dimension: int
 
 
-def read(data: bytes, entry: str, exit_: str, dimension: int) -> tuple[Network, Weights]:
+class Trainable(msgspec.Struct, frozen=True):
+    """Names of constants: what gradients change, and what batch normalisation counts. Every other constant stays."""
+
+    parameters: tuple[str, ...]
+    statistics: tuple[str, ...]
+
+
+HEAD_WEIGHTS, HEAD_BIAS = "head/weights", "head/bias"
+"""(classes, features) and (classes,): the last layer, after dropout on the features."""
+
+_TRAINED_INPUTS = {"Conv": (1, 2), "Gemm": (1, 2), "MatMul": (0, 1), "BatchNormalization": (1, 2)}
+
+
+def trainable(network: Network, weights: Weights) -> Trainable:
+    """Say what trains: kernels, matrices and biases of layers, scale and bias of batch normalisation."""
+    parameters = {name: None for node in network.nodes for name in _parameters(node, weights)}
+    counted = {name: None for node in network.nodes if node.op == "BatchNormalization" for name in node.inputs[3:5]}
+    return Trainable(tuple(parameters), tuple(counted))
+
+
+def depths(network: Network, weights: Weights) -> dict[str, int]:
+    """Return for each parameter of how many layers its own is the last; the head's depth is 0."""
+    layers = [names for node in network.nodes if (names := _parameters(node, weights))]
+    return {name: len(layers) - number for number, names in enumerate(layers) for name in names}
+
+
+def head(classes: int, dimension: int, seed: int) -> dict[str, NDArray[np.float32]]:
+    """Return a last layer to begin with (Glorot & Bengio, 2010, uniform)."""
+    most = (6 / (classes + dimension)) ** 0.5
+    weights = np.random.default_rng([seed, 0]).uniform(-most, most, (classes, dimension))
+    return {HEAD_WEIGHTS: weights.astype(np.float32), HEAD_BIAS: np.zeros(classes, np.float32)}
+
+
+def _parameters(node: Node, weights: Weights) -> tuple[str, ...]:
+    places = _TRAINED_INPUTS.get(node.op, ())
+    return tuple(node.inputs[place] for place in places if place < len(node.inputs) and node.inputs[place] in weights)
+
+
+def read(data: bytes, entry: str, exit_: str, dimension: int) -> tuple[Network, dict[str, NDArray[Any]]]:
     """Return the part of an ONNX graph between two tensors, and its constants by name.
 
     Raises:
@@ -60,13 +98,36 @@ def read(data: bytes, entry: str, exit_: str, dimension: int) -> tuple[Network, 
     return Network(nodes, entry, exit_, dimension), {name: value for name, value in constants.items() if name in used}
 
 
-def put_back(data: bytes, weights: Mapping[str, NDArray[Any]]) -> bytes:
+def put_back(data: bytes, weights: Weights) -> bytes:
     """Return the ONNX file with some of its constants replaced; names that it does not have are left out."""
     model = onnx.load_from_string(data)
     for tensor in model.graph.initializer:
         if tensor.name in weights:
-            tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(weights[tensor.name], np.float32), tensor.name))
+            held = numpy_helper.to_array(tensor)
+            tensor.CopyFrom(numpy_helper.from_array(np.reshape(weights[tensor.name], held.shape).astype(held.dtype), tensor.name))
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def cut(data: bytes, outputs: Sequence[str]) -> bytes:
+    """Return the part of an ONNX graph that computes the named tensors, which become its outputs."""
+    model = onnx.load_from_string(data)
+    makers = {output: node for node in model.graph.node for output in node.output}
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    needed, waiting = set[str](), list(outputs)
+    while waiting:
+        name = waiting.pop()
+        if name and name not in needed:
+            needed.add(name)
+            waiting += makers[name].input if name in makers else ()
+    graph = helper.make_graph(
+        [node for node in model.graph.node if needed & {*node.output}],
+        model.graph.name,
+        list(model.graph.input),
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+        [tensor for name, tensor in constants.items() if name in needed],
+    )
+    made = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version, producer_name=model.producer_name)
+    return bytes(made.SerializeToString(deterministic=True))
 
 
 def _between(makers: Mapping[str, onnx.NodeProto], constants: Mapping[str, Any], entry: str, exit_: str) -> set[str]:
@@ -81,7 +142,10 @@ def _between(makers: Mapping[str, onnx.NodeProto], constants: Mapping[str, Any],
             raise BadInput(f"The backbone cannot be refined: its part from {entry!r} to {exit_!r} also reads {name!r}.")
         node = makers[name]
         if node.op_type not in OPERATORS:
-            raise BadInput(f"The backbone cannot be refined: no backend trains the operator {node.op_type} (at {name!r}).")
+            raise BadInput(
+                f"The backbone cannot be refined: no backend trains the operator {node.op_type} (at {name!r}). "
+                "Use refine.backbone=pattern-net, or classifier=svm."
+            )
         needed.add(name)
         waiting += node.input
     return needed

@@ -1,6 +1,6 @@
-"""What train is."""
+"""What train is. The head of a refined network that classifies itself is not fitted here, only calibrated."""
 
-from common.parameters import Parameter
+from common.parameters import Parameter, Values
 from common.stage import Input, Resources, Stage, Step
 
 PARAMETERS = (
@@ -8,7 +8,8 @@ PARAMETERS = (
         "train.cValues",
         "numbers",
         [1e-4, 1e-3, 1e-2, 0.1, 1, 10, 100],
-        "Values of C to try; grouped cross-validation on the training side chooses (the original chose on the test set).",
+        "Values of C to try; grouped cross-validation on the training side chooses, or, for a refined network, the pictures "
+        "that chose its epoch (the original chose on the test set).",
         aliases=("svm_CVals",),
         low=1e-9,
         high=1e9,
@@ -23,6 +24,18 @@ PARAMETERS = (
     Parameter("train.folds", "integer", 5, "Folds of the cross-validation, at most.", low=2, high=20),
 )
 
+
+def used(values: Values) -> tuple[str, ...]:
+    """Name the settings that matter: of a network that classifies itself, none but that."""
+    match values.text("classifier"):
+        case "svm":
+            return ("train.cValues", "train.folds", "train.l2Normalize")
+        case "dnn":
+            return ("classifier",)
+        case _:
+            return ("classifier", "train.cValues", "train.l2Normalize")
+
+
 STAGE = Stage(
     name="train",
     summary="fit and calibrate the classifier",
@@ -31,10 +44,10 @@ STAGE = Stage(
             "train",
             "fit and calibrate the classifier",
             inputs=(Input("features", "featurize"), Input("dataset", "dedup/dataset"), Input("backbone", "refine")),
-            parameters=lambda _: ("train.cValues", "train.folds", "train.l2Normalize"),
+            parameters=used,
         ),
     ),
     parameters=PARAMETERS,
-    values=("dataset", "features", "images", "model", "tables"),
+    values=("dataset", "features", "images", "model", "refined", "tables"),
     resources=Resources(cpu="2", memory="2Gi"),
 )

@@ -1,15 +1,18 @@
-"""The work of train: choose C on the training side, fit, calibrate, write one ONNX file with its card."""
+"""The work of train: choose and fit on the training side, calibrate, write one ONNX file with its card."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from common import dataset, model, records
+from common import dataset, model, records, refined
+from common.artifact import Artifact
 from common.dataset import HELD_OUT, HELD_OUT_IDS, LEAVE_ONE_GROUP_OUT, TRAIN, Entry, entries_of
 from common.features import matrix, vectors_of
 from common.model import CARD_FILE, MODEL_FILE, Card, Head
@@ -23,81 +26,137 @@ TRIALS = "trials.json"
 
 def train(work: Work) -> None:
     """Fit the classifier; content: model.onnx, card.json, the trials, and held-out scores where groups are few."""
-    version = work.inputs["dataset"]
-    classes = tuple(version.info["classes"])
-    kept = [entry for entry in entries_of(version) if entry.kept]
-    vectors = vectors_of(work.inputs["features"])
-    card = records.decode(work.inputs["backbone"].read(CARD_FILE), Card, "the backbone's card")
-    known = prior.matrix(classes, card.names, card.dimension)
-    inside = _data([entry for entry in kept if entry.side == TRAIN], vectors, classes, known)
-    options = _options(work)
+    given = _Given.of(work)
     with threadpool_limits(1):  # results may not depend on the number of cores
-        chosen = svm.choose(inside, options, work.threads)
-        fitted = svm.fit(inside, chosen.best.c, unit_length=options.unit_length, threads=work.threads)
-        if version.info["scoring"] == LEAVE_ONE_GROUP_OUT:
-            work.log("few groups: scoring by leaving out one group at a time")
-            scores = svm.leave_groups_out(_data(kept, vectors, classes, known), options, work.threads, work.progress)
-            work.out.write(HELD_OUT, write_matrix(scores.astype(np.float32)))
-            work.out.write(HELD_OUT_IDS, canonical([entry.id for entry in kept]))
-    _write_model(work, card, classes, _head(fitted, chosen.best, known), chosen.best)
-    work.out.write(TRIALS, canonical([{"c": trial.c, "classAverageAccuracy": trial.accuracy} for trial in chosen.trials]))
-    work.out.info |= {"items": len(inside.targets), "c": chosen.best.c, "cv_class_average_accuracy": chosen.best.accuracy}
-    if known is not None:
-        work.out.info["prior_share"] = chosen.best.share
-        work.log(f"the backbone knows these classes by name: its own opinion counts {chosen.best.share:.2f}")
+        match work.parameters.get("classifier", "svm"):
+            case "svm":
+                _fixed(work, given)
+            case "dnn":
+                _own_head(work, given)
+            case _:
+                _on_refined(work, given)
 
 
 STEPS: Mapping[str, StepFunction] = {"train": train}
 
 
+@dataclass(frozen=True)
+class _Given:
+    """What is fitted to: kept rows, each picture's vector, and the backbone with what it knows of the classes by itself."""
+
+    kept: list[Entry]
+    vectors: Mapping[str, NDArray[np.float32]]
+    classes: tuple[str, ...]
+    backbone: Artifact
+    card: Card
+    known: svm.Floats | None
+
+    @classmethod
+    def of(cls, work: Work) -> _Given:
+        version, backbone = work.inputs["dataset"], work.inputs["backbone"]
+        classes = tuple(version.info["classes"])
+        card = records.decode(backbone.read(CARD_FILE), Card, "the backbone's card")
+        kept = [entry for entry in entries_of(version) if entry.kept]
+        known = prior.matrix(classes, card.names, card.dimension)
+        return cls(kept, vectors_of(work.inputs["features"]), classes, backbone, card, known)
+
+    @property
+    def inside(self) -> list[Entry]:
+        """Return the training side."""
+        return [entry for entry in self.kept if entry.side == TRAIN]
+
+    def data(self, entries: list[Entry]) -> svm.Data:
+        features = matrix((entry.id for entry in entries), self.vectors).astype(np.float64)
+        return svm.Data(
+            features=features,
+            targets=dataset.targets(entries, self.classes),
+            groups=dataset.groups(entries),
+            classes=len(self.classes),
+            known=None if self.known is None else features @ self.known.T,
+        )
+
+
 def _options(work: Work) -> svm.Options:
     return svm.Options(
         c_values=work.parameters.numbers("train.cValues"),
-        folds=work.parameters.integer("train.folds"),
+        folds=work.parameters.integer("train.folds") if "train.folds" in work.parameters else 0,
         unit_length=work.parameters.flag("train.l2Normalize"),
     )
 
 
-def _data(entries: list[Entry], vectors: Mapping[str, NDArray[np.float32]], classes: tuple[str, ...], known: svm.Floats | None) -> svm.Data:
-    features = matrix((entry.id for entry in entries), vectors).astype(np.float64)
-    return svm.Data(
-        features=features,
-        targets=dataset.targets(entries, classes),
-        groups=dataset.groups(entries),
-        classes=len(classes),
-        known=None if known is None else features @ known.T,
-    )
+def _fixed(work: Work, given: _Given) -> None:
+    """Fit an SVM to a fixed network's features, its C chosen by cross-validation; score by leaving groups out where they are few."""
+    options, inside = _options(work), given.data(given.inside)
+    chosen = svm.choose(inside, options, work.threads)
+    if work.inputs["dataset"].info["scoring"] == LEAVE_ONE_GROUP_OUT:
+        work.log("few groups: scoring by leaving out one group at a time")
+        scores = svm.leave_groups_out(given.data(given.kept), options, work.threads, work.progress)
+        work.out.write(HELD_OUT, write_matrix(scores.astype(np.float32)))
+        work.out.write(HELD_OUT_IDS, canonical([entry.id for entry in given.kept]))
+    _write_svm(work, given, inside, chosen, options)
 
 
-def _head(fitted: svm.Classifier, best: svm.Trial, known: svm.Floats | None) -> Head:
-    return Head(
+def _on_refined(work: Work, given: _Given) -> None:
+    """Fit an SVM to a refined network's features. Those that it was refined on are separated already, so the others choose C."""
+    options, others = _options(work), refined.validation_of(given.backbone)
+    seen = given.data([entry for entry in given.inside if entry.id not in others])
+    unseen = given.data([entry for entry in given.inside if entry.id in others])
+    _write_svm(work, given, given.data(given.inside), svm.choose_on(seen, unseen, options), options)
+
+
+def _own_head(work: Work, given: _Given) -> None:
+    """Take the head that the network was refined with; its temperature comes from pictures that it was not refined on."""
+    weights, bias = refined.head_of(given.backbone)
+    others = refined.validation_of(given.backbone)
+    unseen = given.data([entry for entry in given.inside if entry.id in others])
+    logits = unseen.features @ weights.T.astype(np.float64) + bias
+    nothing, one = np.zeros(weights.shape[1], np.float32), np.ones(weights.shape[1], np.float32)
+    head = Head(nothing, one, weights, bias, unit_length=False, temperature=svm.temperature(logits, unseen.targets))
+    _write_model(work, given, head, "its own head", {})
+    work.out.write(TRIALS, canonical([]))
+    accuracy = svm.class_average(logits.argmax(axis=1), unseen.targets)
+    work.out.info |= {"items": len(given.inside), "validation_class_average_accuracy": accuracy}
+
+
+def _write_svm(work: Work, given: _Given, inside: svm.Data, chosen: svm.Chosen, options: svm.Options) -> None:
+    """Fit with the chosen C to the whole training side, and write what that gives."""
+    fitted, best = svm.fit(inside, chosen.best.c, unit_length=options.unit_length, threads=work.threads), chosen.best
+    head = Head(
         mean=fitted.mean.astype(np.float32),
         scale=fitted.scale.astype(np.float32),
         weights=fitted.weights.astype(np.float32),
         bias=fitted.bias.astype(np.float32),
         unit_length=fitted.unit_length,
         temperature=best.temperature,
-        known=None if known is None else (best.share * known).astype(np.float32),
+        known=None if given.known is None else (best.share * given.known).astype(np.float32),
     )
+    _write_model(work, given, head, "linear SVM", {"c": best.c, "priorShare": best.share})
+    work.out.write(TRIALS, canonical([{"c": trial.c, "classAverageAccuracy": trial.accuracy} for trial in chosen.trials]))
+    work.out.info |= {"items": len(inside.targets), "c": best.c, "cv_class_average_accuracy": best.accuracy}
+    if given.known is not None:
+        work.out.info["prior_share"] = best.share
+        work.log(f"the backbone knows these classes by name: its own opinion counts {best.share:.2f}")
 
 
-def _write_model(work: Work, card: Card, classes: tuple[str, ...], head: Head, best: svm.Trial) -> None:
-    backbone = work.inputs["backbone"]
-    data = model.attach_head(backbone.read(MODEL_FILE), head)
+def _write_model(work: Work, given: _Given, head: Head, words: str, found: Mapping[str, Any]) -> None:
+    """Write the backbone with its head as one file, and the card."""
+    card = given.card
+    refinement = {"refined": card.training["refined"]} if "refined" in card.training else {}
+    data = model.attach_head(given.backbone.read(MODEL_FILE), head)
     work.out.write(MODEL_FILE, data)
     work.out.write(
         CARD_FILE,
         records.encode(
             Card(
-                name=f"{card.name} + linear SVM",
+                name=f"{card.name} + {words}",
                 kind="classifier",
                 onnx_sha256=sha256(data).hexdigest(),
                 preprocessing=card.preprocessing,
                 dimension=card.dimension,
-                classes=classes,
-                backbone=backbone.manifest.digest,
-                temperature=best.temperature,
-                training={"c": best.c, "priorShare": best.share, **work.parameters},
+                classes=given.classes,
+                backbone=given.backbone.manifest.digest,
+                temperature=head.temperature,
+                training={**found, **work.parameters, **refinement},
                 source=card.source,
                 licence=card.licence,
             )

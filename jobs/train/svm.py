@@ -141,6 +141,14 @@ def _trial(data: Data, c: float, margins: Floats) -> Trial:
     return Trial(c, class_average(both.argmax(axis=1), data.targets), divisor, share)
 
 
+def choose_on(inside: Data, outside: Data, options: Options) -> Chosen:
+    """Return the C whose fit to *inside* has the best class-averaged accuracy on *outside*; ties go to the smaller."""
+    c_values = sorted(options.c_values)
+    margins = _path(inside, outside.features, c_values, options)
+    trials = [_trial(outside, c, one) for c, one in zip(c_values, margins, strict=True)]
+    return Chosen(trials, max(trials, key=lambda trial: trial.accuracy))
+
+
 def _path(inside: Data, outside: Floats, c_values: list[float], options: Options) -> Floats:
     """Return margins (c, n, k) of left-out pictures for rising C, each fit begun where the last one ended."""
     scaling = _Scaling.of(inside, unit_length=options.unit_length)

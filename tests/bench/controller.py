@@ -36,7 +36,7 @@ from tests.bench.place import Place, prepared
 from tests.bench.rows import Bench, below, emit, faster, machine, say
 from tests.cluster.installed import SMALL, STAGES
 from tests.cluster.kubernetes import wait_until
-from tests.support.rooms import commit
+from tests.support.rooms import commit, defaults
 
 ROUNDS, WIDE, IDLE_S = 2, 1000, 310.0
 NEEDS = {"requests": {"cpu": "50m"}, "limits": {"cpu": "1", "memory": "1Gi"}}
@@ -154,7 +154,7 @@ def hand_offs(jobs: Sequence[Mapping[str, Any]], seen: Sequence[Request]) -> dic
     made = creations(seen)
     found = {}
     for _, step in graph.load().steps:
-        before = [names[one.source] for one in step.inputs if one.source in names]
+        before = [names[one.source] for one in step.inputs if one.source in names and one.when(defaults())]
         if before and step.name in names:
             at = made[names[step.name]].at
             found[step.name] = at - max(_pod_ended(seen, name, at) for name in before)

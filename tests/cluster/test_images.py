@@ -59,3 +59,21 @@ def test_python_m_jobs_is_the_door_of_an_image(kubernetes: Kubernetes, namespace
     """The command that `render` writes."""
     done = kubernetes.finish(namespace, job("usage", kubernetes.image("train"), *Site().command, "train", "--help"))
     assert "--plan" in done["log"]
+
+
+TRAIN = """
+import importlib.util
+from jobs.refine.backends.interpreter import Failed, Worker
+with Worker("training") as worker:
+    try:
+        worker.fetch("state")
+    except Failed as error:
+        print("the worker answers:", error)
+print("torch:", importlib.util.find_spec("torch"))
+"""
+
+
+def test_refine_s_image_holds_cntk_in_a_second_interpreter_and_no_torch(kubernetes: Kubernetes, namespace: str) -> None:
+    done = kubernetes.finish(namespace, job("cntk", kubernetes.image("refine"), "python3", "-c", TRAIN, memory="1Gi"))
+    assert "the worker answers" in done["log"]
+    assert "torch: None" in done["log"]

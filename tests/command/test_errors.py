@@ -59,7 +59,8 @@ def test_a_source_that_cannot_be_used_is_refused(make: Callable[[Path], Path], w
     [
         (["submit", "fashionTexture", "--set", "svm_CVal=[1]"], "Did you mean 'svm_CVals'?"),
         (["submit", "fashionTexture", "--set", "split.ratio=3"], "must be from 0.05 to 0.95"),
-        (["submit", "fashionTexture", "--set", "classifier=dnn"], "does not have yet"),
+        (["submit", "fashionTexture", "--set", "classifier=dnn", "--set", "rf_inputResoluton=16"], "needs 32 pixels or more"),
+        (["submit", "fashionTexture", "--set", "classifier=dnn", "--set", "rf_inputResoluton=4000"], "must be from 0 to 1024"),
         (["submit", "fashionTextur"], "Did you mean 'fashionTexture'?"),
         (["status", "no-such-run"], "no run 'no-such-run'"),
         (["logs", "no-such-run"], "no run 'no-such-run'"),

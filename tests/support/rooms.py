@@ -10,7 +10,7 @@ from common.artifact import Artifact, Draft, UnitReader, find_sound
 from common.parameters import Values
 from common.progress import silent
 from common.records import Recipe, digest_of
-from common.stage import Work
+from common.stage import Step, Stopping, Work
 from common.store import Store
 from common.uploads import Uploads
 from jobs.controller import graph
@@ -34,10 +34,13 @@ def run_step(
     threads: int = 1,
     *,
     repair: bool = False,
+    stopping: Stopping | None = None,
+    said: list[str] | None = None,
 ) -> Artifact:
     """Run a step's function and commit what it wrote; returns the artifact. `repair` makes one whole that was committed."""
     given = dict(inputs or {})
-    settings = values or defaults()
+    everything = values or defaults()
+    settings = Values(everything.only(_step(name).parameters(everything)))
     recipe = Recipe(
         step=name,
         parameters=dict(settings),
@@ -45,13 +48,28 @@ def run_step(
         code="",
     )
     draft = Draft(store, recipe)
-    said: list[str] = []
     broken = find_sound(store, name, recipe.key) if repair else None
     before = Artifact(store, broken) if broken else None
-    work = Work(settings, given, draft, silent, threads, locator, Uploads(store), unit, said.append, before)
+    work = Work(
+        settings,
+        given,
+        draft,
+        silent,
+        threads,
+        locator,
+        Uploads(store),
+        unit,
+        ([] if said is None else said).append,
+        before,
+        stopping or Stopping(),
+    )
     room = importlib.import_module(f"jobs.{name.partition('/')[0]}.stage")
     room.STEPS[name](work)
     return Artifact(store, draft.commit(repair=repair))
+
+
+def _step(name: str) -> Step:
+    return next(step for _, step in graph.load().steps if step.name == name)
 
 
 def commit(store: Store, step: str, parts: Mapping[str, bytes], info: Mapping[str, Any] | None = None) -> Artifact:

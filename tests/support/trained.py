@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from common import records
+from common import records, refined
 from common.artifact import Artifact
 from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, TRAIN, VERSION, Entry
 from common.features import IDS, VECTORS
@@ -27,21 +28,13 @@ def entries(per_class: int = 20, per_group: int = 2, classes: Sequence[str] = CL
         for number in range(per_class):
             group = number // per_group
             side = TEST if group >= groups - max(1, round(groups * test_share)) else TRAIN
-            found.append(
-                Entry(
-                    id=f"{label}-{number:03d}",
-                    name=f"{label}/{number:03d}.png",
-                    label=label,
-                    source_label=label,
-                    group=f"{label}-g{group}",
-                    side=side,
-                    kept=True,
-                    reason="",
-                    first=1,
-                    licence="",
-                )
-            )
+            found.append(entry(f"{label}-{number:03d}", f"{label}/{number:03d}.png", label, f"{label}-g{group}", side))
     return found
+
+
+def entry(identity: str, name: str, label: str, group: str, side: str) -> Entry:
+    """Return a kept row."""
+    return Entry(id=identity, name=name, label=label, source_label=label, group=group, side=side, kept=True, reason="", first=1, licence="")
 
 
 def version(store: Store, rows: list[Entry], scoring: str = TEST_SIDE) -> Artifact:
@@ -77,3 +70,13 @@ def features(store: Store, rows: list[Entry], *, seed: int = 0, spread: float = 
 def backbone(store: Store, name: str = "tiny") -> Artifact:
     data = networks.backbone()
     return commit(store, "refine", {MODEL_FILE: data, CARD_FILE: records.encode(networks.card(data, name=name))})
+
+
+def refined_backbone(store: Store, weights: NDArray[np.float32], bias: NDArray[np.float32], chosen_on: list[str]) -> Artifact:
+    """Return a backbone as refinement leaves it, with its head (classes, features) and the pictures that chose the epoch."""
+    data = networks.backbone()
+    head = {refined.WEIGHTS: write_matrix(weights), refined.BIAS: write_matrix(bias)}
+    training = {"refined": {"recipe": "original", "epoch": 2, "epochs": 3, "library": "plain"}}
+    card = records.encode(networks.card(data, training=training))
+    parts = {MODEL_FILE: data, CARD_FILE: card, **head, refined.VALIDATION: records.canonical(sorted(chosen_on))}
+    return commit(store, "refine", parts)

@@ -24,15 +24,17 @@ class Settings:
     classes: int
     seed: int
     momentum: float
+    """v = momentum * v + gradient, w -= rate * v."""
     l2: float
     """Weight of the L2 penalty: l2 / 2 times the sum of squares of every weight that trains."""
     dropout: float
     frozen: bool
-    """Train the head only."""
+    """Train the head only; the rest computes as in prediction and keeps its momenta."""
     depth_factor: float = 1.0
-    """Rate of a layer, relative to the one after it (discriminative rates): 1 is one rate for all."""
+    """Rate of a layer, relative to the one after it (discriminative rates, by `network.depths`): 1 is one rate for all."""
     average: float = 0.0
-    """Decay of the moving average of the weights, which is then what predicts and is exported; 0 is none."""
+    """Decay of the moving average of weights and statistics, which is then what predicts and is exported; 0 is none.
+    After step t it decays by min(average, t / (t + 9)), so that it forgets the beginning soon."""
     threads: int = 1
     gpus: int = 0
 
@@ -53,7 +55,10 @@ class OutOfMemory(Exception):
 
 
 class Backend(Protocol):
-    """One network in training. Pictures are float32 (n, channels, h, w), what `Network.input` stands for."""
+    """One network in training. Pictures are float32 (n, channels, h, w), what `Network.input` stands for.
+
+    It is made of a network, its weights and the head's (`network.head`), and settings.
+    """
 
     def step(self, pictures: Floats, targets: Floats, rate: float, parts: int = 1) -> Step:
         """Train on one minibatch; *targets* (n, classes) are probabilities; *parts* accumulates gradients over that many pieces.
@@ -65,17 +70,13 @@ class Backend(Protocol):
         """Return logits (n, classes), as the exported weights give them."""
 
     def state(self) -> State:
-        """Return all that going on needs: weights, momenta, averages, the number of steps made."""
+        """Return all that going on needs: `weights/NAME`, `momenta/NAME`, `average/NAME`, and `steps`, how many were made."""
 
     def restore(self, state: State) -> None:
-        """Go on where `state` was taken."""
+        """Go on where `state` was taken; averages that it lacks begin with the weights."""
 
     def weights(self) -> State:
         """Return the weights to export, by their names in the network (running statistics too), and the head's."""
 
     def close(self) -> None:
         """Give back what the backend holds."""
-
-
-HEAD_WEIGHTS, HEAD_BIAS = "head/weights", "head/bias"
-"""(classes, features) and (classes,): the last layer, after dropout on the features."""

@@ -218,3 +218,13 @@ def test_a_piece_that_is_damaged_or_lost_is_none(memory: MemoryStore) -> None:
     assert len(whole) == 2
     memory.delete(draft.kept()[0].part("part.bin").key)
     assert len(draft.kept()) == 1
+
+
+def test_a_piece_that_a_newer_one_replaces_goes_but_for_what_they_share(memory: MemoryStore) -> None:
+    draft = Draft(memory, RECIPE)
+    old = draft.keep({"state": b"1", "best": b"same"})
+    new = draft.keep({"state": b"2", "best": b"same"})
+    draft.forget(old, new)
+    (left,) = draft.kept()
+    assert (left.name, left.read("state"), left.read("best")) == (new.name, b"2", b"same")
+    assert len(list(memory.list("artifacts/"))) == 3

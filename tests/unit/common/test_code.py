@@ -41,7 +41,7 @@ def copy_of_the_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copytree(source / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(code, "_COMMON", tmp_path / "common")
     monkeypatch.setattr(code, "_JOBS", tmp_path / "jobs")
-    code._lock.cache_clear()
+    code.lock.cache_clear()
     return tmp_path
 
 
@@ -63,7 +63,7 @@ def test_a_change_of_code_changes_the_digests_that_it_should(
     before = graph.load().code()
     (house / file).write_text((house / file).read_text() + "\n# changed\n")
     after = graph.load().code()
-    code._lock.cache_clear()
+    code.lock.cache_clear()
     assert {name for name in before if before[name] != after[name]} == changed
 
 
@@ -74,7 +74,7 @@ def test_a_new_version_of_a_library_changes_the_stages_that_use_it(tmp_path: Pat
         lock = house / "locks" / f"{stage}.txt"
         lock.write_text(lock.read_text().replace("scikit-learn==", "scikit-learn==9."))
     after = graph.load().code()
-    code._lock.cache_clear()
+    code.lock.cache_clear()
     assert {name for name in before if before[name] != after[name]} == {"scrape", "train"}
 
 
@@ -84,7 +84,7 @@ def test_a_new_version_of_what_all_have_changes_nothing(tmp_path: Path, monkeypa
     for lock in (house / "locks").glob("*.txt"):
         lock.write_text(lock.read_text().replace("boto3==", "boto3==9."))
     after = graph.load().code()
-    code._lock.cache_clear()
+    code.lock.cache_clear()
     assert before == after
 
 

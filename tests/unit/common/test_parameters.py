@@ -36,6 +36,13 @@ def test_the_original_s_names_are_aliases() -> None:
     assert values.number("split.ratio") == 0.5
 
 
+def test_a_value_may_have_a_word() -> None:
+    size = Parameter("size", "integer", 16, "A size.", low=0, words=(("auto", 0),))
+    assert [check(size, value) for value in ("auto", 0, "4")] == [0, 0, 4]
+    with pytest.raises(ValueError, match="expected a number"):
+        check(size, "automatic")
+
+
 def test_a_misspelt_name_gets_the_nearest_known_one_and_its_place() -> None:
     with pytest.raises(BadParameters, match=r"a.yaml:7: there is no parameter 'trian.folds'. Did you mean 'train.folds'\?"):
         resolve(DECLARED, [Given("trian.folds", 3, "a.yaml:7")])

@@ -74,6 +74,14 @@ def test_a_shelf_stands_below_a_room_only_if_the_room_needs_all_of_it() -> None:
     assert images["evaluate"].parent == "pictures"
 
 
+def test_cntk_lies_below_refine_and_no_other_room() -> None:
+    images = {image.name: image for image in build.plan("cpu", with_cntk=True)}
+    assert images["refine"].parent == "cntk"
+    assert [image.name for image in images.values() if image.parent == "cntk"] == ["refine"]
+    assert images["cntk"].parent == {image.name: image for image in build.plan("cpu")}["refine"].parent
+    assert everything_in(images["refine"], images) == build.needed("refine", "cpu")
+
+
 def test_a_machine_without_an_engine_is_told_what_would_help(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(build.CannotBuild, match="docker, podman, buildah"):

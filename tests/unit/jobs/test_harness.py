@@ -26,7 +26,7 @@ from tests.support import command
 def plan_for_refine(store: object, *, code: str = "", backbone: str = "gabor-layout") -> str:
     """Write a plan for the shortest stage; returns its key."""
     stage = graph.load().stage("refine")
-    parameters = {"classifier": "svm", "refine.backbone": backbone, "refine.inputResolution": 0}
+    parameters = {"refine.backbone": backbone, "refine.inputResolution": 0}
     recipe = Recipe(step="refine", parameters=parameters, inputs={}, code=code or graph.load().code()["refine"])
     plan = Plan(
         run="r",

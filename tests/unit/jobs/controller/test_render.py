@@ -14,6 +14,7 @@ from jobs.controller import graph
 from jobs.controller.processes import check_fields
 from jobs.controller.render import driver_name, failure_rules, job_name, render, render_driver
 from jobs.controller.site import Cluster, Gpu, Site
+from tests.support.rooms import defaults
 
 STEPS = graph.load()
 
@@ -48,7 +49,7 @@ def test_a_stage_of_any_width_is_one_indexed_job() -> None:
 
 @pytest.mark.parametrize("name", [stage.name for stage in STEPS.stages])
 def test_the_process_launcher_knows_every_field_of_every_stage(name: str) -> None:
-    check_fields(render(STEPS.stage(name), plan(), "k", 2, Site()))
+    check_fields(render(STEPS.stage(name), plan(parameters=dict(defaults())), "k", 2, Site()))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ CLUSTER = Cluster(
 
 
 def test_a_cluster_s_settings_say_where_pods_run_and_as_whom() -> None:
-    stage = dataclasses.replace(STEPS.stage("featurize"), resources=Resources(gpu="preferred"))
+    stage = dataclasses.replace(STEPS.stage("featurize"), resources=Resources(gpus=2))
     job = render(stage, plan(), "k", 2, Site(cluster=CLUSTER))
     pod = job["spec"]["template"]["spec"]
     assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "q"
@@ -147,7 +148,7 @@ def test_a_cluster_s_settings_say_where_pods_run_and_as_whom() -> None:
     (container,) = pod["containers"]
     assert (container["image"], container["imagePullPolicy"]) == ("r/f:1", "Never")
     assert container["envFrom"] == [{"secretRef": {"name": "keys"}}]
-    assert container["resources"]["limits"]["nvidia.com/gpu"] == 1
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == 2
     assert pod["topologySpreadConstraints"][0]["labelSelector"] == {"matchLabels": {"darkroom/stage": "featurize"}}
 
 

@@ -89,9 +89,10 @@ def test_a_dataset_s_name_is_plain(name: str) -> None:
 
 
 def test_everything_wrong_is_said_at_once() -> None:
+    wrong = ["refine.inputResolution=16", "split.ratio=7", "folds=3", "split.by=pattern"]
     with pytest.raises(BadParameters) as caught:
-        settings.read(STEPS, "fashionTexture", ["classifier=dnn", "split.ratio=7", "folds=3", "split.by=pattern"])
+        settings.read(STEPS, "fashionTexture", ["classifier=dnn", *wrong])
     text = str(caught.value)
     assert len(text.splitlines()) == 4
-    for words in ("does not have yet", "from 0.05 to 0.95", "no parameter 'folds'", "needs a split.pattern"):
+    for words in ("needs 32 pixels", "from 0.05 to 0.95", "no parameter 'folds'", "needs a split.pattern"):
         assert words in text

@@ -57,7 +57,7 @@ def test_a_cluster_s_site_is_read_from_what_the_chart_writes() -> None:
 @pytest.mark.parametrize(("limit", "threads"), [("4", 4), (2, 2), ("2500m", 2), ("500m", 1), ("0.4", 1)])
 def test_a_pod_s_threads_come_from_its_cpu_limit(limit: object, threads: int) -> None:
     site = on_cluster(f"store: s3://b\nresources: {{featurize: {{limits: {{cpu: {limit}}}}}}}\n")
-    assert site.threads(graph.load().stage("featurize"), 4) == threads
+    assert site.threads("featurize", graph.load().stage("featurize").resources, 4) == threads
 
 
 @pytest.mark.parametrize("text", ["", "stor: s3://b", "store: 3", "store: s3://b\nimages: [a]", "store: &a [*a]", "a: " + "[" * 5000])

@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import accuracy_score
 
 from common.artifact import Artifact
-from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, scores_of
+from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, TRAIN, scores_of
 from common.store.memory import MemoryStore
 from common.tables import read_matrix
 from jobs.evaluate.stage import METRICS, PROBABILITY_MATRIX
@@ -64,3 +64,21 @@ def test_the_report_is_evidence_and_not_content(memory: MemoryStore, snapshot: A
     manifest = evaluated(memory, snapshot).manifest
     assert [part.name for part in manifest.evidence] == ["report.html"]
     assert "report.html" not in [part.name for part in manifest.content]
+
+
+@pytest.mark.parametrize("classifier", ["dnn", "svmDnnRefined"])
+def test_a_refined_network_is_scored_on_the_test_side_even_where_groups_are_few(
+    classifier: str, memory: MemoryStore, snapshot: Artifact
+) -> None:
+    rows, settings = trained.entries(), defaults(classifier=classifier, evaluate_resamples=100)
+    given = {"features": trained.features(memory, rows), "dataset": trained.version(memory, rows, LEAVE_ONE_GROUP_OUT)}
+    chosen_on = [row.id for row in rows if row.side == TRAIN and row.group.endswith("g3")]
+    weights = np.random.default_rng(0).normal(0, 1, (3, 12)).astype(np.float32)
+    backbone = trained.refined_backbone(memory, weights, np.zeros(3, np.float32), chosen_on)
+    model = run_step(memory, "train", {**given, "backbone": backbone}, settings)
+    made = run_step(memory, "evaluate", {**given, "model": model, "snapshot": snapshot}, settings)
+    assert made.info["scoring"] == TEST_SIDE
+    assert {score.id for score in scores_of(made)} == {row.id for row in rows if row.side == TEST}
+    page = made.read("report.html").decode()
+    assert "original recipe, epoch 2 of 3 (chosen on validation pictures), trained by plain" in page
+    assert ("on pictures that the network was not refined on" in page) == (classifier == "svmDnnRefined")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -11,36 +9,12 @@ from numpy.typing import NDArray
 from common.model import FEATURES, Model
 from jobs.pretrain import graph
 from jobs.pretrain.views import RESOLUTION, View
-
-CHANNELS = (4, 4, 6, 6, 8, 8)
-KINDS = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
-VIEWS = (View(64), View(32, share=0.5, down=1.0, right=0.0))
+from tests.support.refinable import KINDS, VIEWS, pattern_weights
 
 
 @pytest.fixture(scope="module")
 def weights() -> dict[str, NDArray[np.float32]]:
-    """A small network of random weights, with names and shapes as in torch."""
-    rng = np.random.default_rng(0)
-    made: dict[str, NDArray[np.float32]] = {}
-
-    def convolution(name: str, inside: int, outside: int, side: int) -> None:
-        made[f"{name}.weight"] = rng.normal(0, (inside * side * side) ** -0.5, (outside, inside, side, side)).astype(np.float32)
-
-    def norm(name: str, width: int) -> None:
-        for part in ("weight", "bias", "running_mean", "running_var"):
-            made[f"{name}.{part}"] = rng.uniform(0.5, 1.5, width).astype(np.float32)
-
-    convolution("stem", 4, CHANNELS[1], 5)
-    norm("stem_norm", CHANNELS[1])
-    for number, (inside, outside) in enumerate(pairwise(CHANNELS[1:])):
-        for part, before, side in (("first", inside, 3), ("second", outside, 3), ("short", inside, 1)):
-            convolution(f"blocks.{number}.{part}", before, outside, side)
-            norm(f"blocks.{number}.{part}_norm", outside)
-    convolution("attention", CHANNELS[-1], 1, 1)
-    made["attention.bias"] = np.zeros(1, np.float32)
-    made["head.weight"] = rng.normal(0, 1, (len(KINDS), 3 * CHANNELS[-1])).astype(np.float32)
-    made["head.bias"] = np.zeros(len(KINDS), np.float32)
-    return made
+    return pattern_weights()
 
 
 @pytest.fixture(scope="module")

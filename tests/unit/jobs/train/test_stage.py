@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from common import model, records
+from common import model, records, refined
 from common.artifact import Artifact
 from common.dataset import HELD_OUT, HELD_OUT_IDS, LEAVE_ONE_GROUP_OUT, TEST_SIDE, TRAIN
 from common.model import CARD_FILE, FEATURES, MODEL_FILE, PROBABILITIES, Card
@@ -77,3 +77,59 @@ def test_another_grid_gives_another_artifact_even_where_the_same_c_wins(memory: 
     second = run_step(memory, "train", given, defaults(train_cValues=[1.0, 1.0], train_folds=3))
     assert first.info["c"] == second.info["c"]
     assert first.manifest.digest != second.manifest.digest
+
+
+CHOSEN_ON = ("g3", "g4")
+
+
+def refined_inputs(store: MemoryStore, scoring: str = TEST_SIDE) -> dict[str, Artifact]:
+    """Return a backbone with a head of its own, of which two groups of each class chose the epoch."""
+    rows = trained.entries()
+    weights = np.random.default_rng(4).normal(0, 1, (3, networks.DIMENSION)).astype(np.float32)
+    chosen_on = [row.id for row in rows if row.side == TRAIN and row.group.endswith(CHOSEN_ON)]
+    return {**inputs(store, scoring), "backbone": trained.refined_backbone(store, weights, np.array([0.1, 0, -0.1], np.float32), chosen_on)}
+
+
+def test_a_network_that_classifies_itself_keeps_its_own_head_calibrated(memory: MemoryStore) -> None:
+    given = refined_inputs(memory)
+    made = run_step(memory, "train", given, defaults(classifier="dnn"))
+    card = records.decode(made.read(CARD_FILE), Card, "card")
+    pictures = np.random.default_rng(0).uniform(0, 1, (4, 3, networks.SIDE, networks.SIDE)).astype(np.float32)
+    whole = model.load(made.read(MODEL_FILE), card)
+    weights, bias = refined.head_of(given["backbone"])
+    logits = (whole.run(pictures, FEATURES) @ weights.T + bias) / card.temperature
+    likely = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(whole.run(pictures, PROBABILITIES), likely, atol=1e-5)
+    assert card.name == "tiny + its own head"
+    assert msgspec.json.decode(made.read("trials.json")) == []
+
+
+def test_the_temperature_of_a_network_comes_from_pictures_that_it_was_not_refined_on(memory: MemoryStore) -> None:
+    given, rows = refined_inputs(memory), trained.entries()
+    harmed = [row if row.side == TRAIN and row.group.endswith(CHOSEN_ON) else msgspec.structs.replace(row, label="bars") for row in rows]
+    kept_classes = {**given, "dataset": trained.version(memory, harmed)}
+    first, second = (run_step(memory, "train", one, defaults(classifier="dnn")) for one in (given, kept_classes))
+    assert second.part(MODEL_FILE).sha256 == first.part(MODEL_FILE).sha256
+
+
+def test_the_svm_on_a_refined_network_is_chosen_on_pictures_that_it_was_not_refined_on(memory: MemoryStore) -> None:
+    """Those that it was refined on are as many points in one place for each class: cross-validation on them would be blind."""
+    given = refined_inputs(memory)
+    settings = defaults(classifier="svmDnnRefined", train_cValues=[0.0001, 0.1])
+    made = run_step(memory, "train", given, settings)
+    rows = trained.entries()
+    swap = {"bars": "rows", "rows": "spots", "spots": "bars"}
+    harmed = [
+        msgspec.structs.replace(row, label=swap[row.label]) if row.side == TRAIN and row.group.endswith(CHOSEN_ON) else row for row in rows
+    ]
+    other = run_step(memory, "train", {**given, "dataset": trained.version(memory, harmed)}, settings)
+    right, wrong = (msgspec.json.decode(one.read("trials.json")) for one in (made, other))
+    assert right[1]["classAverageAccuracy"] > 0.9
+    assert wrong[1]["classAverageAccuracy"] < 0.2
+    assert made.info["c"] in (0.0001, 0.1)
+
+
+def test_a_refined_network_is_not_scored_by_leaving_groups_out(memory: MemoryStore) -> None:
+    for classifier in ("dnn", "svmDnnRefined"):
+        made = run_step(memory, "train", refined_inputs(memory, LEAVE_ONE_GROUP_OUT), defaults(classifier=classifier))
+        assert HELD_OUT not in made.names()

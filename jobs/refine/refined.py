@@ -1,0 +1,124 @@
+"""From a backbone and a dataset version to a refined backbone, with its head, its curve and its last state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from common import dataset
+from common import refined as results
+from common.dataset import Entry, entries_of
+from common.model import Card, Model
+from common.parameters import Values
+from common.stage import Work
+from jobs.refine import curve, pictures, recipe, samples
+from jobs.refine import network as networks
+from jobs.refine.backends import choice
+from jobs.refine.backends.base import Backend, Settings
+from jobs.refine.checkpoint import STATE, encoded
+from jobs.refine.front import Front
+from jobs.refine.network import HEAD_BIAS, HEAD_WEIGHTS
+from jobs.refine.pictures import Wanted
+from jobs.refine.recipe import Recipe
+from jobs.refine.samples import Sides
+from jobs.refine.training import Known, Material, Opener, Outcome, Training
+
+
+def train(work: Work, data: bytes, card: Card) -> tuple[bytes, Card]:
+    """Refine a network and return it cut at its features, with its card.
+
+    Content: its head and which pictures chose the epoch; evidence: curve.csv, .json and .png, and the last state.
+    """
+    library = Library.choose(work.parameters)
+    plan = recipe.read(work.parameters)
+    version = work.inputs["dataset"]
+    classes = tuple(version.info["classes"])
+    sides = samples.divide(entries_of(version), work.parameters.number("refine.validation"), plan.seed)
+    front = Front(data, msgspec.structs.replace(card, preprocessing=plan.preprocessing(card.preprocessing)))
+    opener = library.opener(front, plan, len(classes))
+    work.log(f"refining {card.name} with {library.words}; pictures: {_counts(sides)}")
+    material = _material(work, sides, classes, front, plan)
+    outcome = Training(work, plan, material, opener).run()
+    refined = front.refined(outcome.weights)
+    Model(refined)  # which refuses what cannot be served
+    _write(work, sides, outcome)
+    best = curve.best(outcome.curve)
+    work.out.info |= {"items": len(sides.train), "library": library.name, "epoch": best.epoch, "validation_error": best.validation_error}
+    return refined, _card(front.card, front.dimension, plan, best.epoch, library)
+
+
+@dataclass(frozen=True)
+class Library:
+    """What trains, and on what."""
+
+    name: str
+    gpus: int
+    threads: int
+
+    @classmethod
+    def choose(cls, values: Values) -> Library:
+        name = choice.choose(values.text("refine.backend"))
+        count = choice.gpus(name, values.text("refine.gpu"), values.integer("refine.gpuCount"))
+        return cls(name, count, values.integer("refine.threads"))
+
+    @property
+    def words(self) -> str:
+        return f"{self.name} on {self.gpus} GPU(s)" if self.gpus else f"{self.name} on {self.threads} processor(s)"
+
+    def opener(self, front: Front, plan: Recipe, classes: int) -> Opener:
+        """Return what opens a backend on the network, with a fresh head."""
+        network, constants = front.network()
+        weights = constants | networks.head(classes, front.dimension, plan.seed)
+
+        def open_(frozen: bool) -> Backend:
+            settings = Settings(
+                classes=classes,
+                seed=plan.seed,
+                momentum=plan.momentum,
+                l2=plan.l2,
+                dropout=plan.dropout,
+                frozen=frozen,
+                depth_factor=plan.depth_factor,
+                average=plan.average,
+                threads=self.threads,
+                gpus=self.gpus,
+            )
+            return choice.open_backend(self.name, network, weights, settings)
+
+        return open_
+
+
+def _material(work: Work, sides: Sides, classes: tuple[str, ...], front: Front, plan: Recipe) -> Material:
+    """Decode all pictures, those to train on with room for crops."""
+    how = front.card.preprocessing
+    room = round(how.resolution * plan.augmentation.room)
+    wanted = [Wanted(sides.train, room), Wanted(sides.validation, how.resolution), Wanted(sides.test, how.resolution)]
+    squares = pictures.keep(work.inputs["snapshot"], wanted, how, work.threads)
+    train, validation, test = (Known(kept, dataset.targets(one.entries, classes)) for kept, one in zip(squares, wanted, strict=True))
+    return Material(train, validation, test, len(classes), how, front)
+
+
+def _write(work: Work, sides: Sides, outcome: Outcome) -> None:
+    results.write_head(work.out, outcome.weights[HEAD_WEIGHTS], outcome.weights[HEAD_BIAS])
+    results.write_validation(work.out, [entry.id for entry in sides.validation])
+    work.out.write("curve.csv", curve.to_csv(outcome.curve), evidence=True)
+    work.out.write("curve.json", curve.to_json(outcome.curve), evidence=True)
+    work.out.write("curve.png", curve.plot(outcome.curve), evidence=True)
+    work.out.write(STATE, encoded(outcome.state), evidence=True)
+
+
+def _card(card: Card, dimension: int, plan: Recipe, epoch: int, library: Library) -> Card:
+    training = {
+        **card.training,
+        "refined": {"recipe": "modern" if plan.modern else "original", "epoch": epoch, "epochs": plan.epochs, "library": library.name},
+    }
+    return msgspec.structs.replace(card, name=f"{card.name}, refined", dimension=dimension, training=training, names=())
+
+
+def _counts(sides: Sides) -> str:
+    def words(entries: list[Entry]) -> str:
+        counts = {label: sum(1 for entry in entries if entry.label == label) for label in sorted({entry.label for entry in entries})}
+        return ", ".join(f"{count} {label}" for label, count in counts.items())
+
+    return f"{words(sides.train)} to train on; {words(sides.validation)} to choose the epoch on"

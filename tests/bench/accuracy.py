@@ -1,0 +1,153 @@
+"""`make bench-accuracy`: how often our networks are right, written to docs/accuracy.md.
+
+Fabrics are photographs of garments (in the folder that FABRICS names), each garment scored by a classifier that saw none of it;
+fashionTexture is rendered, split anew SPLITS times. Runs lie in a store beside other caches, so a second call finds what the
+first one did. Refinement takes hours without a GPU: it is left out unless REFINED=1 asks for it, and its rows say so.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from common.metrics.intervals import COVERAGE, Figure
+from common.store import Store
+from common.store.local import LocalStore
+from jobs.controller import act, adding, backbones, graph, history, runs
+from jobs.controller.adding import Given
+from tests.bench.rows import machine, say
+from tests.support import weights
+
+PAGE = Path("docs/accuracy.md")
+SPLITS, RATIO = 10, 0.75
+RANDOM = "random-resnet18"
+FABRICS: Mapping[str, Sequence[str]] = {
+    "bank of filters (gabor-texture)": ["refine.backbone=gabor-texture"],
+    "random network (ResNet-18 at 224)": [f"refine.backbone={RANDOM}"],
+    "own backbone, fixed (pattern-net)": ["refine.backbone=pattern-net"],
+    "own backbone, refined (svmDnnRefined)": ["refine.backbone=pattern-net", "classifier=svmDnnRefined"],
+}
+TUTORIAL: Mapping[str, float] = {"svm": 88.92, "dnn": 92.35, "svmDnnRefined": 93.07}
+"""The original's figures of 2017, in percent, on shops' photographs of the same three classes: another test set."""
+NOT_RUN = "not run (REFINED=1)"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Where runs lie, and what is asked for."""
+
+    store: Store
+    fabrics: Path
+    refined: bool
+
+    def accuracy(self, dataset: str, source: str, sets: Sequence[str]) -> Figure | None:
+        """Return the test accuracy of a run with these settings; None where it takes a refinement that is not asked for."""
+        if not self.refined and any(one.startswith("classifier=") and one != "classifier=svm" for one in sets):
+            return None
+        say(f"accuracy: {dataset} {' '.join(sets)}")
+        known = act.submit(self.store, dataset, source, sets, None, {"listing": False, "failed": False, "known": False})
+        if known.condition != runs.DONE:
+            raise RuntimeError(f"{known.run.run} {known.condition}: {known.state.reason if known.state else ''}")
+        return Figure(**history.document(self.store, graph.load(), known)["metrics"]["test"]["accuracy"])
+
+
+def main() -> None:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "darkroom" / "accuracy"
+    setup = Setup(LocalStore(cache), Path(os.environ["FABRICS"]), refined=os.environ.get("REFINED") == "1")
+    add_random(setup.store)
+    PAGE.write_text(page(on_fabrics(setup), on_rendered(setup)), encoding="utf-8")
+    say(f"wrote {PAGE}")
+
+
+def add_random(store: Store) -> None:
+    """Put a ResNet-18 with random weights into the store."""
+    if RANDOM in backbones.names(store):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "random.pth")
+        path.write_bytes(weights.saved(weights.resnet()))
+        adding.add(store, str(path), Given(name=RANDOM))
+
+
+def on_fabrics(setup: Setup) -> dict[str, Figure | None]:
+    """Return each way's accuracy, with its interval over garments; nothing where the photographs are not here."""
+    if not setup.fabrics.is_dir():
+        return {}
+    return {name: setup.accuracy("fabrics", str(setup.fabrics), sets) for name, sets in FABRICS.items()}
+
+
+def on_rendered(setup: Setup) -> dict[str, list[float] | None]:
+    """Return each classifier's accuracies on the splits."""
+    found: dict[str, list[float] | None] = {}
+    for classifier in TUTORIAL:
+        figures = [
+            setup.accuracy("fashionTexture", "", [f"classifier={classifier}", f"split.seed={seed}", f"split.ratio={RATIO}"])
+            for seed in range(SPLITS)
+        ]
+        found[classifier] = None if None in figures else [one.value for one in figures if one is not None]
+    return found
+
+
+def resampled(values: Sequence[float]) -> Figure:
+    """Return the mean over splits of one set of pictures, and its interval.
+
+    Splits share pictures, so their spread is too small by half; Nadeau and Bengio's correction (2003) allows for that: the variance
+    of the mean is that of the values times 1 / splits + test / train.
+    """
+    mean = float(np.mean(values))
+    error = float(np.std(values, ddof=1)) * np.sqrt(1 / len(values) + (1 - RATIO) / RATIO)
+    reach = float(stats.t.ppf((1 + COVERAGE) / 2, len(values) - 1)) * float(error)
+    return Figure(value=mean, low=mean - reach, high=mean + reach)
+
+
+def page(fabrics: Mapping[str, Figure | None], rendered: Mapping[str, Sequence[float] | None]) -> str:
+    """Return docs/accuracy.md."""
+    lines = [
+        "# Accuracy",
+        "",
+        f"`make bench-accuracy` wrote this page on {datetime.now(UTC):%Y-%m-%d}; do not edit it. Machine: {machine()}.",
+        "The figures describe these pictures; intervals are 95 %.",
+        "",
+        "## Fabrics: photographs of garments, leaving one garment out",
+        "",
+    ]
+    if fabrics:
+        lines += [
+            "| features | accuracy (interval over garments) |",
+            "|---|---|",
+            *(f"| {name} | {_said(one)} |" for name, one in fabrics.items()),
+        ]
+    else:
+        lines += ["Not measured: the photographs were not on this machine."]
+    lines += ["", f"## fashionTexture: rendered textures, {SPLITS} splits", ""]
+    lines += [
+        "The tutorial's figures are the original's of 2017 on shops' photographs: another test set, set beside ours for orientation.",
+        "",
+    ]
+    lines += ["| classifier | accuracy (interval over splits) | less svm, same splits | the tutorial's |", "|---|---|---|---|"]
+    svm = rendered.get("svm")
+    for name, values in rendered.items():
+        less = resampled([one - other for one, other in zip(values, svm, strict=True)]) if values and svm and name != "svm" else None
+        accuracy = resampled(values) if values else None
+        lines += [f"| {name} | {_said(accuracy)} | {_points(less) if less else ''} | {TUTORIAL[name]:.2f} % |"]
+    lines += ["", "Intervals over splits allow for the pictures that splits share (Nadeau & Bengio, 2003)."]
+    return "\n".join(lines) + "\n"
+
+
+def _said(one: Figure | None) -> str:
+    return f"{100 * one.value:.1f} % ({100 * max(0.0, one.low):.1f}-{100 * min(1.0, one.high):.1f})" if one else NOT_RUN
+
+
+def _points(one: Figure) -> str:
+    return f"{100 * one.value:+.1f} points ({100 * one.low:+.1f} to {100 * one.high:+.1f})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""The page of accuracies: intervals that allow for shared pictures, and rows that say what was not run."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.metrics.intervals import Figure
+from tests.bench import accuracy
+
+
+def test_the_interval_over_splits_is_nadeau_and_bengio_s() -> None:
+    """Ten values with a deviation of 0.01: 2.262 times 0.01 times the root of 1/10 + 1/3."""
+    values = [0.9 + 0.01 * (0.9**0.5) * sign for sign in (1, -1)] * 5
+    found = accuracy.resampled(values)
+    assert found.value == pytest.approx(0.9)
+    assert found.high - found.value == pytest.approx(2.262 * 0.01 * (0.1 + 1 / 3) ** 0.5, rel=1e-3)
+
+
+def test_the_page_shows_differences_on_the_same_splits_and_what_is_missing() -> None:
+    fabrics = {"fixed": Figure(value=0.933, low=0.717, high=1.02), "refined": None}
+    text = accuracy.page(fabrics, {"svm": [0.8, 0.9], "dnn": [0.85, 0.95], "svmDnnRefined": None})
+    assert "| fixed | 93.3 % (71.7-100.0) |" in text
+    assert f"| refined | {accuracy.NOT_RUN} |" in text
+    assert "+5.0 points (+5.0 to +5.0) | 92.35 % |" in text
+    assert f"| svmDnnRefined | {accuracy.NOT_RUN} |  | 93.07 % |" in text
+
+
+def test_without_photographs_the_page_says_so() -> None:
+    assert "were not on this machine" in accuracy.page({}, {"svm": [0.8, 0.9]})
