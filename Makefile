@@ -38,6 +38,10 @@ lighttable: $(VENV)/.runs ## Look at a dataset's pictures, results and runs in a
 schedule: $(VENV)/.runs ## Retrain on a cluster: DATASET=… CRON="0 3 * * 1" [ZONE=Europe/Madrid] [SOURCE=…] [SET=…] [NODES=4]; no CRON: show
 	@$(BIN)/darkroom schedule $(SUBMIT) $(if $(CRON),--cron "$(CRON)") $(if $(ZONE),--time-zone $(ZONE))
 
+.PHONY: serve
+serve: $(VENV)/.runs ## Let a dataset's model answer over HTTP: DATASET=… [PORT=8000]; more: .venv/bin/python -m jobs.serve --help
+	@$(BIN)/python -m jobs.serve $(DATASET) $(if $(PORT),--port $(PORT))
+
 .PHONY: test
 test: $(VENV)/.develops ## Run the tests (everything that needs no root)
 	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not full" $(ARGS)
@@ -97,7 +101,7 @@ format: $(VENV)/.develops ## Put the code into shape
 bench: $(VENV)/.develops torch $(if $(filter 0,$(shell id -u)),for-our-cluster) ## Measure beside peers and write docs/benchmarks.md (some 30 minutes; bench-NAME: one of them)
 	@$(BIN)/python -m tests.bench
 
-.PHONY: bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine
+.PHONY: bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine bench-serve
 bench-train: $(VENV)/.develops ## Training against scikit-learn's GridSearchCV
 bench-report: $(VENV)/.develops ## The report of 10,000 predictions against its budgets
 bench-featurize: $(VENV)/.develops ## Featurizing against onnxruntime alone and timm
@@ -106,7 +110,8 @@ bench-backbone: $(VENV)/.develops ## Our own backbone with its views against Res
 bench-nodes: $(VENV)/.develops for-our-cluster ## A stage four pods wide against one (root)
 bench-controller: $(VENV)/.develops for-our-cluster ## What the driver costs on a cluster (root)
 bench-refine: $(VENV)/.develops torch ## An epoch of refinement against a bare torch loop
-bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine:
+bench-serve: $(VENV)/.develops ## The service against LitServe, a plain one, and no service at all
+bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine bench-serve:
 	@$(BIN)/python -m tests.bench.$(@:bench-%=%)
 
 # Photographs of garments, in class folders; without them that table says so. REFINED=1 refines as well, which takes a GPU or hours.

@@ -6,7 +6,8 @@ reason, the next one gets a new child, and the stage goes on.
 
 Protocol: the child says READY when it has started. The parent writes a header (length, side) and
 the bytes; the child answers a header (length of the JSON, length of the bytes), the JSON, and the
-bytes of what it made smaller.
+bytes of what it made of the picture: a smaller one or, where it was started with a model's
+preprocessing, the network's input.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Self
@@ -27,13 +29,14 @@ import msgspec
 
 from common import images
 from common.errors import BadInput, Retryable
+from common.images import Preprocessing
 
 SECONDS, MEMORY_BYTES = 5.0, 400 * 1024 * 1024
 START_S = 60.0  # a busy machine's start is no picture's fault
 READY = b"!"
 _KNOWN = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR")  # of the environment: no key is within a decoder's reach
 _QUESTION, _ANSWER = struct.Struct(">QI"), struct.Struct(">IQ")
-_MOST_WORDS, _MOST_BYTES = 64 * 1024, images.Limits().max_bytes
+_MOST_WORDS, _MOST_BYTES = 64 * 1024, 3 * 4 * images.MAX_RESOLUTION**2
 _PIPE_BYTES = 1024 * 1024  # a whole picture in one go: the child need not wake up for each 64 KiB of it
 _ONLY_ACCEPT = 1
 
@@ -42,7 +45,8 @@ _ONLY_ACCEPT = 1
 class Verdict:
     """An accepted picture: upright size in pixels, and Pillow's name of its format.
 
-    `data` is what it was made into, a JPEG of that size; empty where the picture stays as it came.
+    `data` is what it was made into, a JPEG of that size; empty where the picture stays as it came. From a sandbox with a
+    preprocessing it is the network's input, float32 (3, resolution, resolution).
     """
 
     width: int
@@ -63,12 +67,21 @@ def look(data: bytes, side: int = 0) -> Verdict:
     return Verdict(width, height, "JPEG", smaller)
 
 
-class Sandbox:
-    """Checks pictures one after the other in a child process; use as a context manager."""
+def prepare(data: bytes, how: Preprocessing) -> Verdict:
+    """Decode a picture of our own, here, and make a network's input of it. Raises BadInput with the reason in a few words."""
+    import numpy as np
 
-    def __init__(self, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES) -> None:
+    image, kind = images.open_upright(data)
+    return Verdict(*image.size, kind, images.preprocess(np.asarray(image, np.uint8), how).tobytes())
+
+
+class Sandbox:
+    """Checks pictures one after the other in a child process, or prepares them for a network; use as a context manager."""
+
+    def __init__(self, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES, how: Preprocessing | None = None) -> None:
         self._seconds = seconds
         self._memory_bytes = memory_bytes
+        self._how = how
         self._child: _Child | None = None
 
     def __enter__(self) -> Self:
@@ -77,10 +90,15 @@ class Sandbox:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._end()
 
-    def check(self, data: bytes, side: int = 0) -> Verdict:
-        """Do what `look` does in the child. Raises BadInput with the reason in a few words."""
+    def start(self) -> None:
+        """Have a child ready, so that the first picture need not wait for it. Raises Retryable."""
         if self._child is None:
-            self._child = _Child(self._memory_bytes)
+            self._child = _Child(self._memory_bytes, self._how)
+
+    def check(self, data: bytes, side: int = 0) -> Verdict:
+        """Do what `look` does in the child, or what `prepare` does. Raises BadInput with the reason in a few words."""
+        self.start()
+        assert self._child is not None  # noqa: S101 - just started
         try:
             answer, smaller = self._child.ask(data, side, self._seconds)
         except _Late as error:
@@ -101,8 +119,10 @@ class Sandbox:
 class Sandboxes:
     """So many sandboxes for as many threads; `check` is safe to call from any of them. Use as a context manager."""
 
-    def __init__(self, number: int) -> None:
-        self._all = [Sandbox() for _ in range(number)]
+    def __init__(
+        self, number: int, *, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES, how: Preprocessing | None = None
+    ) -> None:
+        self._all = [Sandbox(seconds, memory_bytes, how) for _ in range(number)]
         # The last one used is the first to be used again, so that no child is started before it is needed.
         self._idle: queue.LifoQueue[Sandbox] = queue.LifoQueue()
         for one in self._all:
@@ -116,8 +136,13 @@ class Sandboxes:
             for one in self._all:
                 stack.enter_context(one)
 
+    def start(self) -> None:
+        """Have all children ready before the first picture. Raises Retryable."""
+        for one in self._all:
+            one.start()
+
     def check(self, data: bytes, side: int = 0) -> Verdict:
-        """Do what `look` does in a child, as soon as one is idle. Raises BadInput with the reason in a few words."""
+        """Do what a sandbox does, as soon as one is idle. Raises BadInput with the reason in a few words."""
         sandbox = self._idle.get()
         try:
             return sandbox.check(data, side)
@@ -141,11 +166,11 @@ class _Late(Exception):
 class _Child:
     """A process that decodes, and the two pipes to it, neither of which may block us for longer than a picture's time."""
 
-    def __init__(self, memory_bytes: int) -> None:
+    def __init__(self, memory_bytes: int, how: Preprocessing | None) -> None:
         known = {name: os.environ[name] for name in _KNOWN if name in os.environ}
         environment = {**known, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "common.sandbox", str(memory_bytes)],
+            [sys.executable, "-m", "common.sandbox", str(memory_bytes), *([msgspec.json.encode(how).decode()] if how else [])],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -225,23 +250,36 @@ def _widen(pipe: int) -> None:
 # --- the child ------------------------------------------------------------------------------
 
 
-def _serve(questions: IO[bytes], answers: IO[bytes]) -> None:
+_Work = Callable[[bytes, int], Verdict]
+
+
+def _serve(questions: IO[bytes], answers: IO[bytes], work: _Work) -> None:
     answers.write(READY)
     answers.flush()
     while len(head := questions.read(_QUESTION.size)) == _QUESTION.size:
         length, side = _QUESTION.unpack(head)
-        answer, smaller = _answer(questions.read(length), side)
+        answer, made = _answer(questions.read(length), side, work)
         words = msgspec.json.encode(answer)
-        answers.write(_ANSWER.pack(len(words), len(smaller)) + words + smaller)
+        answers.write(_ANSWER.pack(len(words), len(made)) + words + made)
         answers.flush()
 
 
-def _answer(data: bytes, side: int) -> tuple[_Answer, bytes]:
+def _answer(data: bytes, side: int, work: _Work) -> tuple[_Answer, bytes]:
     try:
-        seen = look(data, side)
+        seen = work(data, side)
     except BadInput as error:
         return _Answer(reason=str(error)), b""
     return _Answer(seen.width, seen.height, seen.format), seen.data
+
+
+def _preparing(how: Preprocessing) -> _Work:
+    """Return the work of a child that prepares; its libraries are loaded by then, and each uses one core."""
+    import cv2
+    import numpy as np
+
+    cv2.setNumThreads(1)
+    images.preprocess(np.zeros((8, 8, 3), np.uint8), how)
+    return lambda data, _: prepare(data, how)
 
 
 def _limit(memory_bytes: int) -> None:
@@ -249,7 +287,7 @@ def _limit(memory_bytes: int) -> None:
     import resource
     from pathlib import Path
 
-    _answer(b"", 0)  # what decoding imports belongs to the start, not to the first picture
+    _answer(b"", 0, look)  # what decoding imports belongs to the start, not to the first picture
     pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
     most = pages * resource.getpagesize() + memory_bytes
     for what, limit in ((resource.RLIMIT_AS, most), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)):
@@ -258,5 +296,6 @@ def _limit(memory_bytes: int) -> None:
 
 
 if __name__ == "__main__":
+    _chosen = _preparing(msgspec.json.decode(sys.argv[2], type=Preprocessing)) if sys.argv[2:] else look
     _limit(int(sys.argv[1]))
-    _serve(sys.stdin.buffer, sys.stdout.buffer)
+    _serve(sys.stdin.buffer, sys.stdout.buffer, _chosen)

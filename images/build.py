@@ -49,7 +49,7 @@ GLIBC = ("2_28", "2_27", "2_26", "2_24", "2_17", "2_12", "2_5")  # wheels for th
 ENTRY = re.compile(r"^([a-z0-9-]+)==[^\s;]+(?: ; ([^\\]+?))? \\$")
 
 
-SERVICES = ("lighttable",)  # rooms that are no stages
+SERVICES = ("lighttable", "serve")  # rooms that are no stages
 
 
 class CannotBuild(Exception):

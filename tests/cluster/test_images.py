@@ -16,12 +16,11 @@ ABOUT = """
 import importlib.metadata, importlib.util, json, os, sys
 room = sys.argv[1]
 import importlib
-no_stages = {"controller": "cli", "lighttable": "app"}
+no_stages = {"controller": "cli", "lighttable": "app", "serve": "app"}
 if room in no_stages:
     importlib.import_module(f"jobs.{room}.{no_stages[room]}")
     code = ""
 else:
-    import importlib
     importlib.import_module(f"jobs.{room}.stage")
     from common.code import code_digest
     code = code_digest(importlib.import_module(f"jobs.{room}.spec").STAGE)

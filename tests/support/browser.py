@@ -43,12 +43,22 @@ def _start(profile: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def dom(page: Path, profile: Path) -> str:
     """Return the page's elements after its scripts, if any, have run."""
-    return _start(profile, "--virtual-time-budget=2000", "--dump-dom", page.as_uri()).stdout
+    return dom_of(page.as_uri(), profile)
+
+
+def dom_of(url: str, profile: Path) -> str:
+    """Return the same of a page that a server of this machine gives."""
+    return _start(profile, "--virtual-time-budget=4000", "--dump-dom", url).stdout
 
 
 def screenshot(page: Path, profile: Path, picture: Path, width: int, height: int) -> Path:
     """Take a picture of the page."""
-    done = _start(profile, f"--window-size={width},{height}", f"--screenshot={picture}", page.as_uri())
+    return screenshot_of(page.as_uri(), profile, picture, width, height)
+
+
+def screenshot_of(url: str, profile: Path, picture: Path, width: int, height: int) -> Path:
+    """Take a picture of a page that a server of this machine gives, after its scripts have run."""
+    done = _start(profile, "--virtual-time-budget=4000", f"--window-size={width},{height}", f"--screenshot={picture}", url)
     assert picture.exists(), done.stderr
     return picture
 

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from common.errors import BadInput, Retryable
-from common.images import decode
-from common.sandbox import Sandbox, Sandboxes, Verdict, look
+from common.images import Preprocessing, decode, preprocess
+from common.sandbox import Sandbox, Sandboxes, Verdict, look, prepare
 from tests.support.pictures import drawing, encode
 
 GOOD = encode(drawing("bars", 1), "JPEG")
@@ -202,3 +202,13 @@ def test_one_thread_needs_one_child() -> None:
         for _ in range(5):
             sandboxes.check(GOOD)
         assert sum(1 for one in sandboxes._all if one._child) == 1
+
+
+def test_a_child_with_a_preprocessing_makes_the_same_input_as_this_process() -> None:
+    how = Preprocessing(resolution=24, mean=(0.5, 0.4, 0.3))
+    with Sandboxes(1, how=how) as sandboxes:
+        sandboxes.start()
+        assert sandboxes.check(LARGE) == prepare(LARGE, how)
+        with pytest.raises(BadInput, match="cannot be decoded"):
+            sandboxes.check(b"not a picture")
+    assert np.array_equal(np.frombuffer(prepare(GOOD, how).data, np.float32), preprocess(decode(GOOD), how).ravel())

@@ -24,7 +24,7 @@ def test_a_room_and_its_shelves_hold_exactly_what_its_lock_says(room: str) -> No
 
 
 def test_every_stage_and_the_controller_have_an_image() -> None:
-    assert {"scrape", "dedup", "refine", "featurize", "train", "evaluate", "gate", "controller"} <= set(build.rooms())
+    assert {"scrape", "dedup", "refine", "featurize", "train", "evaluate", "gate", "serve", "controller"} <= set(build.rooms())
     assert [image.name for image in build.plan("cpu") if image.is_room] == build.rooms()
 
 

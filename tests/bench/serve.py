@@ -1,0 +1,199 @@
+"""bench-serve: photographs over HTTP, against LitServe, a plain service of FastAPI and onnxruntime, and no service at all.
+
+All answer the same 64 KB JPEGs (as a form with one file) with the same network, pattern-net with a linear classifier, and the same
+preprocessing, on all cores of this machine; the clients run on these cores too. Sixteen clients each wait for their answer. LitServe
+has a worker a core and batches of 8; the plain service runs requests in FastAPI's threads. *Pure* decodes, prepares and infers in
+threads of one process, a picture a call (more are not cheaper here), with no HTTP at all. All take turns; the best round of each
+counts. Overload is four times the rate that the service reached, sent whether or not anything comes back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+
+from common import model, records
+from common.images import Preprocessing, decode, preprocess
+from common.model import CARD_FILE, MODEL_FILE, PROBABILITIES, Card
+from common.records import Pointer, Ref
+from common.store.local import LocalStore
+from tests.bench import clients
+from tests.bench.clients import Found
+from tests.bench.photographs import photograph
+from tests.bench.rows import Bench, Row, below, cores, emit, faster, machine, more, say
+from tests.support.served import until
+from tests.support.servers import free_port
+
+PICTURES, CLIENTS, ROUNDS, PER_CALL, DATASET = 96, 16, 3, 1, "bench"
+OURS, LITSERVE, PLAIN, PURE = "serve", "LitServe", "FastAPI + onnxruntime", "pure decode + inference"
+ROOT = Path(__file__).resolve().parents[2]
+BACKBONES = ROOT / "jobs/refine/backbones"
+
+LIMITS = (
+    "A request costs some 1.5 ms beside decoding and the network: HTTP, a form, and the pipe to the child that decodes. The clients take "
+    "their share of the same cores too. A larger network makes both small; on cores of their own the clients would cost nothing."
+)
+
+
+def main() -> None:
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        store = LocalStore(Path(folder, "store"))
+        card = publish(store, Path(folder, MODEL_FILE))
+        requests = [clients.request(photograph(number).data) for number in range(PICTURES)]
+        found = measure(store, card.preprocessing, Path(folder, MODEL_FILE), requests)
+        overloaded, calm = overload(store, requests)
+    emit(Bench("serve", machine(), tuple(rows_of(found, overloaded, calm))))
+
+
+def rows_of(found: dict[str, list[Found]], overloaded: Found, calm: Found) -> Iterator[Row]:
+    """Yield what was found beside what it is held to."""
+    rate = {name: max(one.rate for one in rounds) for name, rounds in found.items()}
+    p99 = {name: min(one.percentile(0.99) for one in rounds) for name, rounds in found.items() if name != PURE}
+    for peer, goal in ((LITSERVE, 1.0), (PLAIN, 1.0), (PURE, 0.85)):
+        yield more(f"{CLIENTS} clients: throughput", rate[OURS], rate[peer], peer, "pictures/s", goal)
+    better = min((LITSERVE, PLAIN), key=lambda name: p99[name])
+    yield faster(f"{CLIENTS} clients: 99th percentile", p99[OURS], p99[better], better, 1.0)
+    what = "four times too much: 99th percentile of the answers"
+    yield below(what, overloaded.percentile(0.99), 2 * calm.percentile(0.99), f"twice that of {CLIENTS} clients", "s")
+    others = sum(count for status, count in overloaded.statuses.items() if status not in (200, 429))
+    yield Row("four times too much: replies that are neither 200 nor 429", others, 0, "none", "replies", 1.0, "within ±0")
+
+
+def publish(store: LocalStore, file: Path) -> Card:
+    """Let pattern-net with a linear classifier serve; its file is written for the peers too."""
+    backbone = (BACKBONES / "pattern-net.onnx").read_bytes()
+    known = records.decode((BACKBONES / "pattern-net.json").read_bytes(), Card, "pattern-net.json")
+    random, width = np.random.default_rng(0), known.dimension
+    weights = random.normal(0, 1, (8, width)).astype(np.float32)
+    mean, scale = np.zeros(width, np.float32), np.ones(width, np.float32)
+    head = model.Head(mean, scale, weights, np.zeros(8, np.float32), unit_length=True, temperature=1.0)
+    data = model.attach_head(backbone, head)
+    digest = sha256(data).hexdigest()
+    classes = tuple(f"class {number}" for number in range(8))
+    card = msgspec.structs.replace(known, kind="svm", onnx_sha256=digest, classes=classes)
+    ref = Ref(step="train", key=digest, digest=digest)
+    pointer = Pointer(dataset=DATASET, sequence=1, run="bench", snapshot=1, version=digest[:12], model=ref, gate=ref, writer="bench")
+    store.put(f"models/{DATASET}/{digest[:12]}/{MODEL_FILE}", data)
+    store.put(f"models/{DATASET}/{digest[:12]}/{CARD_FILE}", records.encode(card))
+    store.put(f"models/{DATASET}/current.json", records.encode(pointer))
+    file.write_bytes(data)
+    return card
+
+
+def measure(store: LocalStore, how: Preprocessing, file: Path, requests: list[bytes]) -> dict[str, list[Found]]:
+    """Let all take turns; return the rounds of each."""
+    peer = [str(file), msgspec.json.encode(how).decode()]
+    contenders: dict[str, Callable[[], Found]] = {
+        OURS: lambda: _round(ours(store), requests),
+        LITSERVE: lambda: _round(theirs("serving_litserve.py", peer), requests),
+        PLAIN: lambda: _round(theirs("serving_fastapi.py", peer), requests),
+        PURE: lambda: pure(file, how),
+    }
+    found: dict[str, list[Found]] = {name: [] for name in contenders}
+    for number in range(ROUNDS):
+        for name, run in contenders.items():
+            one = run()
+            found[name].append(one)
+            tail = f", p99 {one.percentile(0.99):.2f} s" if one.seconds and name != PURE else ""
+            say(f"  round {number + 1} of {ROUNDS}: {name} {one.rate:.1f} pictures/s{tail}")
+    return found
+
+
+def _round(server: contextlib.AbstractContextManager[int], requests: list[bytes]) -> Found:
+    with server as port:
+        clients.at_once(port, requests[:CLIENTS], CLIENTS)  # warm
+        found = clients.at_once(port, requests, CLIENTS)
+    assert found.statuses == {200: len(requests)}, found.statuses
+    return found
+
+
+def overload(store: LocalStore, requests: list[bytes]) -> tuple[Found, Found]:
+    """Return what becomes of four times too much, and of sixteen clients just before it, at the same server."""
+    with ours(store) as port:
+        clients.at_once(port, requests[:CLIENTS], CLIENTS)
+        calm = clients.at_once(port, requests, CLIENTS)
+        many = clients.a_second(port, requests * 4, 4 * calm.rate)
+    say(f"  overload: {dict(many.statuses)}, p99 {many.percentile(0.99):.2f} s after {calm.percentile(0.99):.2f} s")
+    return many, calm
+
+
+def pure(file: Path, how: Preprocessing) -> Found:
+    """Decode, prepare and infer all pictures in threads, without a service."""
+    import time
+
+    network = model.Model(file.read_bytes())
+    pictures = [photograph(number).data for number in range(PICTURES)]
+    groups = [pictures[start : start + PER_CALL] for start in range(0, PICTURES, PER_CALL)]
+
+    def answer(group: list[bytes]) -> None:
+        network.run(np.stack([preprocess(decode(one), how) for one in group]), PROBABILITIES)
+
+    with ThreadPoolExecutor(cores()) as pool:
+        list(pool.map(answer, groups[: cores()]))
+        began = time.perf_counter()
+        list(pool.map(answer, groups))
+        return Found(seconds=[0.0] * PICTURES, whole_s=time.perf_counter() - began)
+
+
+@contextlib.contextmanager
+def ours(store: LocalStore) -> Iterator[int]:
+    port = free_port()
+    command = [sys.executable, "-m", "jobs.serve", DATASET, "--port", str(port), "--linger-s", "0"]
+    with _running(command, port, "/v2/health/ready", {"DARKROOM_STORE": store.url}):
+        yield port
+
+
+@contextlib.contextmanager
+def theirs(script: str, arguments: list[str]) -> Iterator[int]:
+    port = free_port()
+    made = subprocess.run(
+        ["tools/peer", Path(sys.executable).parent / "uv", "serving"], check=True, stdout=subprocess.PIPE, text=True, timeout=3600
+    )
+    command = [made.stdout.strip(), str(ROOT / "tests/bench/peers" / script), *arguments, str(port), str(cores())]
+    with _running(command, port, "/health", {"PYTHONPATH": str(ROOT)}):
+        yield port
+
+
+@contextlib.contextmanager
+def _running(command: list[str], port: int, health: str, environment: dict[str, str]) -> Iterator[None]:
+    """Run a server until it is no longer needed, with all its processes."""
+    server = subprocess.Popen(
+        command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        until(lambda: _answers(f"http://127.0.0.1:{port}{health}"), 180)
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, 15)
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, 9)
+            server.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+if __name__ == "__main__":
+    main()
