@@ -20,3 +20,7 @@ def test_thumbnails_are_small_and_a_picture_that_cannot_be_shown_leaves_a_gap(me
         data = base64.b64decode(thumbnail(image, small=small).partition(",")[2])
         assert max(images.decode(data).shape) <= side
     assert thumbnail("no such picture") == ""
+    small_jpeg = thumbnail.jpeg(image, 20)
+    assert small_jpeg is not None
+    assert max(images.decode(small_jpeg).shape[:2]) == 20
+    assert thumbnail.jpeg("no such picture", 20) is None
