@@ -43,7 +43,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BACKBONES = ROOT / "jobs/refine/backbones"
 
 LIMITS = (
-    "A request costs some 1.5 ms beside decoding and the network: HTTP, a form, and the pipe to the child that decodes. The clients take "
+    "Beside decoding and the network a request costs HTTP, a form, and the pipe to the child that decodes. The clients take "
     "their share of the same cores too. A larger network makes both small; on cores of their own the clients would cost nothing."
 )
 
