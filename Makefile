@@ -39,8 +39,8 @@ schedule: $(VENV)/.runs ## Retrain on a cluster: DATASET=… CRON="0 3 * * 1" [Z
 	@$(BIN)/darkroom schedule $(SUBMIT) $(if $(CRON),--cron "$(CRON)") $(if $(ZONE),--time-zone $(ZONE))
 
 .PHONY: serve
-serve: $(VENV)/.runs ## Let a dataset's model answer over HTTP: DATASET=… [PORT=8000]; more: .venv/bin/python -m jobs.serve --help
-	@$(BIN)/python -m jobs.serve $(DATASET) $(if $(PORT),--port $(PORT))
+serve: $(VENV)/.runs ## Let a dataset's model answer over HTTP: DATASET=… [PORT=8000]; more: .venv/bin/darkroom serve --help
+	@$(BIN)/darkroom serve $(DATASET) $(if $(PORT),--port $(PORT))
 
 .PHONY: test
 test: $(VENV)/.develops ## Run the tests (everything that needs no root)

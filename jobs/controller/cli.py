@@ -358,9 +358,20 @@ def parameters(name: str, as_json: bool) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Which port (0: any that is free).")
 def lighttable(dataset: str, host: str, port: int) -> None:
     """Show a dataset's pictures, results and runs in a browser, and take people's words on them."""
-    words = [sys.executable, "-m", "jobs.lighttable", dataset, "--host", host, "--port", str(port)]
+    _become("jobs.lighttable", dataset, "--host", host, "--port", str(port))
+
+
+@commands.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def serve(words: tuple[str, ...]) -> None:
+    """Let a dataset's model answer over HTTP; `darkroom serve --help` lists the options."""
+    _become("jobs.serve", *words)
+
+
+def _become(*words: str) -> None:
+    """Let a service's process take this one's place."""
     sys.stdout.flush()
-    os.execv(sys.executable, words)  # noqa: S606 - this very Python; a service is a process of its own
+    os.execv(sys.executable, [sys.executable, "-m", *words])  # noqa: S606 - this very Python
 
 
 @commands.command()

@@ -108,9 +108,9 @@ def _observe(work: Work, asked: Asked, *, looks_first: bool) -> tuple[Kind, List
     if "listing" in work.inputs:
         offer = read_json(work.inputs["listing"].read(LISTING), Offer, LISTING)
         return kind_named(offer.source), Listing(offer.items)
+    if "source" not in work.parameters:  # it is listed when a run is submitted, and where it lies enters no key
+        raise BadInput("The run has no listing of its source. Submit again.")
     kind = kind_of(work.parameters.text("source"))
-    if kind.listed:
-        raise BadInput(f"The run has no listing of its source, {work.parameters.text('source')}. Submit again.")
     if kind.sampled and (asked.failed or asked.known) and not asked.listing and not looks_first:
         return kind, Listing([])  # the pictures of before are asked for again, not what others there are
     return kind, kind.open(Reach(work.parameters.text("source"), values=work.parameters)).look(work.progress)

@@ -1,4 +1,4 @@
-"""`python -m jobs.serve` as a process: what it says, how it ends."""
+"""`darkroom serve` as a process: what it says, how it ends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.served import DATASET
 @contextlib.contextmanager
 def process(store: LocalStore, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Yield a service's process and its address."""
-    command = [sys.executable, "-m", "jobs.serve", DATASET, "--port", "0", "--workers", "1", *options]
+    command = [sys.executable, "-m", "jobs.controller", "serve", DATASET, "--port", "0", "--workers", "1", *options]
     environment = {**os.environ, "DARKROOM_STORE": store.url}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as child:
         try:

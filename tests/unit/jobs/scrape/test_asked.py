@@ -13,7 +13,7 @@ from common.progress import Reporter
 from common.records import Asked, canonical, read_json
 from common.store.memory import MemoryStore
 from common.tables import write_table
-from jobs.scrape import stage
+from jobs.scrape import spec, stage
 from jobs.scrape.fetching import Chunk
 from jobs.scrape.sources import Item, Kind, Listing, Origin
 from jobs.scrape.sources.web import item_of
@@ -43,8 +43,10 @@ class Search:
 @pytest.fixture
 def search(monkeypatch: pytest.MonkeyPatch) -> Search:
     found = Search(URLS[:2])
-    kind = Kind(name="search", words="a search", fits=bool, open=lambda _: found, web=True, sampled=True)  # type: ignore[arg-type, return-value]
-    monkeypatch.setattr(stage, "kind_of", lambda _: kind)
+    settings = ("source", "scrape.queries")
+    kind = Kind(name="search", words="a search", fits=bool, open=lambda _: found, web=True, sampled=True, settings=settings)  # type: ignore[arg-type, return-value]
+    for module in (spec, stage):
+        monkeypatch.setattr(module, "kind_of", lambda _: kind)
     return found
 
 

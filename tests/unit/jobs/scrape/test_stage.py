@@ -110,7 +110,7 @@ def test_a_rendered_chunk_is_drawn(memory: MemoryStore) -> None:
 
 
 def test_a_source_that_is_listed_by_submit_needs_its_listing(memory: MemoryStore) -> None:
-    with pytest.raises(BadInput, match=r"no listing of its source, /pictures\. Submit again"):
+    with pytest.raises(BadInput, match=r"no listing of its source\. Submit again"):
         run_step(memory, "scrape/list", values=defaults(source="/pictures"))
 
 
