@@ -43,9 +43,9 @@ class Forecast:
         self, store: Store, steps: Graph, prepared: Prepared, before: Mapping[str, StageRecord], pace: Mapping[str, float]
     ) -> None:
         self._store = store
-        self._graph = steps
         self._prepared = prepared
         self._values: Values = prepared.resolved.values
+        self._graph = steps.under(self._values)
         self._before = before
         self._pace = pace
         self._refs: dict[str, Ref | None] = {f"{graph.FROZEN}{name}": ref for name, ref in frozen_refs(prepared).items()}
@@ -55,14 +55,13 @@ class Forecast:
         return [self._line(stage, step) for stage, step in self._graph.steps]
 
     def _line(self, stage: Stage, step: Step) -> Line:
-        reads = [one for one in step.inputs if one.when(self._values)]
-        waits_for = [one.source for one in reads if one.source in self._changed]
+        waits_for = [one.source for one in step.inputs if one.source in self._changed]
         if waits_for:
             self._changed[step.name] = waits_for[0]
             return Line(
                 stage.name, step.name, DEPENDS, f"its input {waits_for[0]} is made first; if that comes out as before, it is cached"
             )
-        inputs = {one.name: ref for one in reads if (ref := self._ref(one.source)) is not None}
+        inputs = {one.name: ref for one in step.inputs if (ref := self._ref(one.source)) is not None}
         serving = self._gate_of_serving(inputs)
         whole = graph.recipe(step, self._values, inputs, self._prepared.code[stage.name])
         manifest = serving or self._find(step.name, whole.key)

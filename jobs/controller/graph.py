@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jobs
 from common.code import code_digest
@@ -33,6 +33,10 @@ class Graph:
     def steps(self) -> tuple[tuple[Stage, Step], ...]:
         return tuple((stage, step) for stage in self.stages for step in stage.steps)
 
+    def under(self, values: Values) -> Graph:
+        """Return the graph as it is with these settings: each step with the inputs that it reads then, and no others."""
+        return Graph(tuple(replace(stage, steps=tuple(_under(step, values) for step in stage.steps)) for stage in self.stages))
+
     def stage(self, name: str) -> Stage:
         """Return a stage. Raises UnknownName."""
         for stage in self.stages:
@@ -44,6 +48,10 @@ class Graph:
     def code(self) -> dict[str, str]:
         """Return the code digest of each stage."""
         return {stage.name: code_digest(stage) for stage in self.stages}
+
+
+def _under(step: Step, values: Values) -> Step:
+    return replace(step, inputs=tuple(one for one in step.inputs if one.when(values)))
 
 
 @functools.cache

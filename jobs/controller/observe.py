@@ -30,8 +30,8 @@ class Observer:
         self._store = store
         self._launcher = launcher
         self._run = run
-        self._graph = steps
         self._values = Values(run.settings)
+        self._graph = steps.under(self._values)
         self._manifests: dict[tuple[str, str], Manifest] = {}
         self._attempts: dict[str, int] = {}
         self._doubted: set[tuple[str, str]] = set()
@@ -106,8 +106,6 @@ class Observer:
         """Return the artifacts that the step reads, or None while one is not there yet."""
         found = {}
         for one in step.inputs:
-            if not one.when(self._values):
-                continue
             ref = self._incumbent() if one.source == INCUMBENT else refs.get(one.source)
             if ref is not None:
                 found[one.name] = ref

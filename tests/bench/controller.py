@@ -153,8 +153,8 @@ def hand_offs(jobs: Sequence[Mapping[str, Any]], seen: Sequence[Request]) -> dic
     names = {job["metadata"]["labels"]["darkroom/step"].replace(".", "/"): job["metadata"]["name"] for job in jobs}
     made = creations(seen)
     found = {}
-    for _, step in graph.load().steps:
-        before = [names[one.source] for one in step.inputs if one.source in names and one.when(defaults())]
+    for _, step in graph.load().under(defaults()).steps:
+        before = [names[one.source] for one in step.inputs if one.source in names]
         if before and step.name in names:
             at = made[names[step.name]].at
             found[step.name] = at - max(_pod_ended(seen, name, at) for name in before)

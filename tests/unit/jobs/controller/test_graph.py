@@ -32,6 +32,13 @@ def test_every_input_is_made_by_an_earlier_step_or_frozen_with_the_run() -> None
         made.add(step.name)
 
 
+@pytest.mark.parametrize(("classifier", "read"), [("svm", set()), ("dnn", {"dedup/dataset", "scrape/snapshot"})])
+def test_with_given_settings_a_step_reads_only_what_they_make_it_read(classifier: str, read: set[str]) -> None:
+    under = graph.load().under(defaults(classifier=classifier))
+    assert {one.source for one in under.stage("refine").steps[0].inputs} == read
+    assert [step.name for _, step in under.steps] == [step.name for _, step in graph.load().steps]
+
+
 def test_a_fan_out_names_an_input() -> None:
     for _, step in graph.load().steps:
         assert not step.fan_out or step.fan_out in {one.name for one in step.inputs}
