@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.serving import running
 
 OPENVERSE, WIKIMEDIA, BRAVE = "/v1/images/", "/w/api.php", "/res/v1/images/search"
 KEY = "BSA-a-key-that-nobody-may-see"
@@ -193,11 +194,5 @@ def serve(replay: Replay, picture: Callable[[str], bytes | None]) -> Iterator[st
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     replay.base = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with running(server):
         yield replay.base
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from tests.support.serving import running
+
 ANSWERS = {"500": "InternalError", "503": "SlowDown", "429": "TooManyRequests", "409": "OperationAborted"}
 KINDS = (*ANSWERS, "refused", "lost", "truncated", "stall")
 PATIENCE_S = 30.0
@@ -136,11 +138,5 @@ def faulty_proxy(upstream: str) -> Iterator[tuple[str, Proxy]]:
             """A client that went away is what this is about."""
 
     server = Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with running(server):
         yield f"http://127.0.0.1:{server.server_address[1]}", proxy
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
