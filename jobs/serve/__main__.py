@@ -20,6 +20,8 @@ from jobs.serve.service import Service
 from jobs.serve.settings import Settings, usable_cores
 
 KEYS = "DARKROOM_SERVE_KEY"
+LAST_WORDS_S = 0.2
+"""How long connections that have said nothing yet may still say what they came for, once no more are taken."""
 _DEFAULT = Settings(dataset="")
 
 
@@ -42,6 +44,13 @@ class Server(uvicorn.Server):
         for one in (one for server in getattr(self, "servers", ()) for one in server.sockets):
             host, port = one.getsockname()[:2]
             say(f"{self._service.settings.dataset} is served on http://{host}:{port}/")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the door before the connections, so that what is on its way in by then is read and answered, not reset."""
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(LAST_WORDS_S)
+        await super().shutdown(sockets)
 
     def _drain(self) -> None:
         if self._service.draining:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -57,8 +58,10 @@ def test_told_to_end_it_is_not_ready_answers_for_a_while_then_those_inside_and_e
             while not stop.is_set():
                 try:
                     statuses.append(ask(f"{url}classify", served.picture())[0])
-                except urllib.error.URLError:  # the port is closed: only after it said that it ends
-                    return
+                except http.client.RemoteDisconnected:
+                    statuses.append(0)  # taken in, and then left without an answer
+                except (urllib.error.URLError, ConnectionResetError):
+                    return  # the port is closed, and whoever still stood in the kernel's queue before it was sent away
 
         threads = [threading.Thread(target=go_on) for _ in range(3)]
         for thread in threads:

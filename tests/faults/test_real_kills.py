@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason=
 
 
 def objects(store: Path) -> int:
-    return sum(1 for path in (store / "artifacts").rglob("*") if path.is_file()) if (store / "artifacts").exists() else 0
+    return sum(len(names) for _, _, names in os.walk(store / "artifacts"))  # which folders may leave while it looks
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:
