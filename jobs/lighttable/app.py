@@ -45,6 +45,7 @@ def build(store: Store, dataset: str, token: str) -> Starlette:
             Route("/api/opinions", lambda _: _json(table.opinions())),
             Route("/api/pictures/{image}", lambda request: _json(canonical(table.about(request.path_params["image"])))),
             Route("/api/results", lambda _: _json(table.results())),
+            Route("/api/suspects", lambda _: _json(table.suspects())),
             Route("/api/runs", lambda _: _json(canonical(history.table(store, dataset)))),
             Route("/api/runs/{run}", lambda request: _json(canonical(history.detail(store, dataset, request.path_params["run"])))),
             Route("/api/compare", lambda request: _json(canonical(history.side_by_side(store, dataset, _runs(request))))),

@@ -13,7 +13,8 @@ from common.errors import BadInput
 from common.records import Ref, StageRecord
 from common.store import Store
 
-SNAPSHOT, VERSION, FEATURES, TRAIN, EVALUATE = "scrape/snapshot", "dedup/dataset", "featurize", "train", "evaluate"
+SNAPSHOT, VERSION, FEATURES, CURATE = "scrape/snapshot", "dedup/dataset", "featurize", "curate"
+TRAIN, EVALUATE = "train", "evaluate"
 
 
 @dataclass(frozen=True)

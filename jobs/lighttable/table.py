@@ -14,7 +14,7 @@ from common.errors import BadInput, DarkroomError
 from common.records import Value, canonical
 from common.store import Store
 from common.tables import read_table
-from jobs.lighttable import opinions, results, sheet
+from jobs.lighttable import opinions, results, sheet, suspicions
 from jobs.lighttable.book import Book, Said, TakenBack
 from jobs.lighttable.exchange import MOST_NAMED, Found, from_csv, from_label_studio, to_csv, to_label_studio
 from jobs.lighttable.incoming import Incoming
@@ -156,6 +156,10 @@ class Table:
     def results(self) -> bytes:
         """Return the scored pictures of the newest measured run, as JSON; read once for each run."""
         return self._once("results", (sheet.EVALUATE, sheet.TRAIN), results.newest)
+
+    def suspects(self) -> bytes:
+        """Return what the newest curated run says against pictures, as JSON; read once for each run."""
+        return self._once("suspects", (sheet.CURATE,), suspicions.newest)
 
     def _once(self, name: str, steps: Sequence[str], make: Callable[[Store, str], dict[str, Any]]) -> bytes:
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -228,6 +229,36 @@ def test_results_show_errors_first_and_one_key_takes_the_models_word(chromium: B
     wrong.first.click()
     assert page.get_by_label("Show").input_value() == "all"
     page.context.close()
+
+
+def test_a_person_cleans_two_hundred_suspects_by_keyboard(chromium: Browser, tmp_path: Path) -> None:
+    """Crowds of five, every other one with a class to go to. One key decides for a crowd, and each word is an edit."""
+    store = open_store((tmp_path / "store").as_uri())
+    entries = tables.fill(store, 1_000)
+    tables.suspect(store, entries, suspects=200, crowd=5)
+    with tables.serve(store) as service:
+        page = opened(chromium, service)
+        page.get_by_role("button", name="Suspects").click()
+        waited(page, "do not belong here; some")
+        waited(page, "4 more look like it")
+        page.locator(".contact").focus()
+        began, keys = time.monotonic(), 0
+        press(page, "k")  # the first is right as it is: what is said of its crowd leaves it alone
+        for _ in range(40):
+            press(page, "g") if keys < 39 else page.keyboard.press("g")
+            keys += 1
+        waited(page, "100 label edits")
+        seconds = (time.monotonic() - began) / (keys + 1)
+        words = edits.fold(edits.read(store, "mine"))
+        print(f"200 suspects: {keys + 1} keys, {seconds:.2f} s a decision, {200 - len(words)} left")
+        assert {entry.id for entry in entries[:200]} == set(words)
+        assert words[entries[0].id].action == "keep"
+        assert [words[entries[place].id].action for place in (1, 5, 10)] == ["exclude", "label", "exclude"]
+        assert words[entries[5].id].label == "rows"  # the sixth is of the class spots
+        page.get_by_label("Show").select_option("open")
+        waited(page, "No pictures here.")
+        page.screenshot(path=tmp_path / "suspects.png")
+        page.context.close()
 
 
 def test_runs_show_why_how_they_differ_their_report_and_one_that_runs(

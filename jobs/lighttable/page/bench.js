@@ -1,4 +1,4 @@
-// The bench: a contact sheet, the picture under the cursor beside it, and the keys that say a word on it. Pictures and Results stand on it.
+// The bench: a contact sheet, the picture under the cursor beside it, and the keys that say a word on it. Pictures, Results and Suspects stand on it.
 
 import { Contact } from "./contact.js";
 import { ask, help } from "./dialogs.js";
@@ -9,9 +9,10 @@ import { get } from "./server.js";
 const AHEAD = 3;
 
 export class Bench {
-  constructor(rows, { caption, filters, suggestion = (row) => rows.suggestion(row), extra = () => [] }) {
+  constructor(rows, { caption, filters, suggestion = (row) => rows.suggestion(row), extra = () => [], keys = [] }) {
     this.rows = rows;
     this.extra = extra;
+    this.keys = keys; // of a view's own: {key, words, title, act}
     this.suggestion = suggestion;
     this.busy = Promise.resolve();
     this.contact = new Contact(rows, caption);
@@ -46,6 +47,7 @@ export class Bench {
     const button = (key, words, act, title) => make("button", { type: "button", title, onclick: () => { act(); this.contact.element.focus(); } },
       make("kbd", {}, key), ` ${words}`);
     this.classes.replaceChildren(
+      ...this.keys.map((one) => button(one.key, one.words, one.act, one.title)),
       ...this.rows.classes.slice(0, 9).map((name, place) => button(String(place + 1), name, () => this.say("label", name), `Label: ${name}`)),
       button("L", "label …", () => this.askLabel(), "Another class, by its name"),
       button("N", "new class", () => this.askLabel(), "A class that is not there yet"),
@@ -100,7 +102,7 @@ export class Bench {
     else if (ordered && event.key === "z") act = () => this.then(() => this.rows.undo());
     else if (ordered) return;
     else if (event.key >= "1" && event.key <= "9" && this.rows.classes[event.key - 1]) act = () => this.say("label", this.rows.classes[event.key - 1]);
-    else act = {
+    else act = this.keys.find((one) => one.key.toLowerCase() === event.key.toLowerCase())?.act || {
       " ": () => sheet.toggle(), Escape: () => { sheet.clear(); this.element.classList.remove("open"); },
       Enter: () => this.element.classList.toggle("open"), x: () => this.say("exclude"), k: () => this.say("keep"),
       s: () => this.suggest(), l: () => this.askLabel(), n: () => this.askLabel(), u: () => this.then(() => this.rows.undo()), "?": help,

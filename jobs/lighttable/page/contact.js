@@ -60,6 +60,21 @@ export class Contact extends EventTarget {
     this.go(last + 1);
   }
 
+  // On to the first that is none of these rows.
+  pass(rows) {
+    let place = this.cursor;
+    while (place < this.order.length - 1 && rows.has(this.order[place])) place++;
+    this.chosen.clear();
+    this.go(place);
+  }
+
+  choose(rows) {
+    const wanted = new Set(rows);
+    this.chosen = new Set([...this.order.keys()].filter((place) => wanted.has(this.order[place])));
+    this.paint(true);
+    this.moved();
+  }
+
   toggle(place = this.cursor) {
     if (!this.chosen.delete(place)) this.chosen.add(place);
     this.paint(true);

@@ -6,6 +6,7 @@ const KEYS = [
   ["← → ↑ ↓, Home, End, Page", "move"], ["Shift with them", "choose from here to there"], ["Space", "choose one more, or one less"],
   ["Ctrl A", "choose all shown"], ["Esc", "choose none"], ["1 … 9", "label with that class"], ["L, N", "label by name; a new name is a new class"],
   ["S", "take the model's suggestion"], ["X", "exclude"], ["K", "keep: right as it is"], ["U, Ctrl Z", "take your last word back"],
+  ["A, G, C", "among suspects: agree, agree for all that look like it, choose all that look like it"],
   ["Enter", "large, and back"], ["?", "this page"],
 ];
 

@@ -7,9 +7,10 @@ import { pictures } from "./pictures.js";
 import { results } from "./results.js";
 import { Rows } from "./rows.js";
 import { runs } from "./runs.js";
+import { suspects } from "./suspects.js";
 
 // Another view is a line here: a function of the rows that returns title, element, start, stop.
-const VIEWS = [pictures, results, inbox, runs, exchange];
+const VIEWS = [pictures, suspects, results, inbox, runs, exchange];
 
 const rows = new Rows();
 const who = document.getElementById("who");
