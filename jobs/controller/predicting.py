@@ -50,12 +50,12 @@ def prepare(store: Store, wish: Wish, progress: Reporter = silent, environment: 
     Raises:
         Refused, UnknownName, Usage, BadParameters: there is a reason not to start.
     """
+    kind = kind_of(wish.source)
+    if not kind.listed:
+        raise Usage(f"{wish.source!r} is not scored: give a folder, s3://bucket/prefix, or a list of URLs (.tsv, .csv, .parquet).")
     steps = graph.load(graph.PREDICTION)
     resolved = settings.read_plain(steps, wish.assignments, wish.source)
     source = resolved.values.text("source")
-    kind = kind_of(source)
-    if not kind.listed:
-        raise Usage(f"{wish.source!r} is not scored: give a folder, s3://bucket/prefix, or a list of URLs (.tsv, .csv, .parquet).")
     preflight.check_store(store)
     chosen = choose(store, wish.dataset, wish.model)
     reach = Reach(source, values=resolved.values, environment=environment, labelled=False)

@@ -64,13 +64,16 @@ def as_parquet(table: Columns) -> bytes:
 
 
 def as_csv(table: Columns) -> bytes:
-    """Return the table as CSV with a header (RFC 4180, UTF-8); what a row does not have is empty."""
+    """Return the table as CSV (RFC 4180, but lines end as Unix has them; UTF-8) with a header; what a row does not have is empty.
+
+    All text is quoted, because a picture's name may hold anything, line ends too.
+    """
     sink = io.StringIO(newline="")
-    lines = csv.writer(sink, lineterminator="\n")
+    lines = csv.writer(sink, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     lines.writerow(table)
     lines.writerows([_cell(value) for value in row] for row in zip(*table.values(), strict=True))
     return sink.getvalue().encode()
 
 
-def _cell(value: str | float | None) -> str:
-    return "" if value is None else value if isinstance(value, str) else f"{value:.{DIGITS}g}"
+def _cell(value: str | float | None) -> str | float:
+    return "" if value is None else value if isinstance(value, str) else float(f"{value:.{DIGITS}g}")

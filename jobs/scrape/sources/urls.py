@@ -26,7 +26,6 @@ MOST_LABEL = 100
 SUFFIXES = {".tsv": "\t", ".csv": ","}
 PARQUET = ".parquet"
 NAMES = {"class": "label", "category": "label", "image_url": "url", "license": "licence", "license_url": "licence_url", "author": "creator"}
-COLUMNS = ("label", *Origin.__struct_fields__)
 
 Line = tuple[int, Mapping[str, str]]
 
@@ -119,7 +118,7 @@ def _parquet(data: bytes, where: str, wanted: tuple[str, ...]) -> Iterator[Line]
         file = pq.ParquetFile(io.BytesIO(data))
         names = {column: _columns([column])[0] for column in file.schema_arrow.names}
         _require_columns(list(names.values()), where, wanted)
-        known = [column for column, name in names.items() if name in COLUMNS]
+        known = [column for column, name in names.items() if name in wanted or name in Origin.__struct_fields__]
         number = 0
         for batch in file.iter_batches(columns=known):
             for row in batch.to_pylist():
