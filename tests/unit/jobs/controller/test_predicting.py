@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
-from common import artifact, records
+from common import artifact
 from common.dataset import entries_of
 from common.errors import BadParameters, Refused, UnknownName, Usage
-from common.model import CARD_FILE, MODEL_FILE, version_of
-from common.records import Pointer, Ref, Run
+from common.model import MODEL_FILE, version_of
+from common.records import Run
 from common.store.memory import MemoryStore
 from common.tables import read_matrix
-from jobs.controller import gc, graph, history, pointer, predicting, runs, submission
+from jobs.controller import gc, graph, history, predicting, runs, submission, uploading
 from jobs.controller.inprocess import spawn_in
 from jobs.controller.predicting import Wish
 from jobs.controller.processes import Process
 from jobs.controller.runs import Known
-from tests.support import served, whole
+from tests.support import predicted, served, whole
 from tests.support.pictures import make_folder
-from tests.support.rooms import commit
+from tests.support.predicted import let_serve
 
 SMALL_SHARDS = ("scrape.shardPictures=8",)
-
-
-def model_of(store: MemoryStore, seed: int) -> Ref:
-    data, card = served.classifier(seed)
-    return commit(store, "train", {MODEL_FILE: data, CARD_FILE: records.encode(card)}).manifest.ref
-
-
-def let_serve(store: MemoryStore, seed: int = 1, dataset: str = "mine") -> str:
-    """Let a small model serve, without a run; returns its version."""
-    ref = model_of(store, seed)
-    wanted = Pointer(
-        dataset=dataset, sequence=0, run="gone", snapshot=1, version=version_of(ref), model=ref, gate=ref, writer=f"test-{seed}"
-    )
-    return pointer.promote(store, wanted, pin=False).version
 
 
 def request(store: MemoryStore, source: Path, *sets: str, **said: str) -> Run:
@@ -58,10 +42,7 @@ def ran(known: Known) -> set[str]:
 
 
 def rows(store: MemoryStore, known: Known) -> list[dict[str, Any]]:
-    ref = known.records["predict/table"].ref
-    assert ref is not None
-    found: list[dict[str, Any]] = pq.read_table(io.BytesIO(artifact.read_ref(store, ref).read("predictions.parquet"))).to_pylist()
-    return found
+    return predicted.rows(store, known.run.run)
 
 
 def test_a_folder_is_scored_by_the_model_that_serves(memory: MemoryStore, folder: Path) -> None:
@@ -275,3 +256,15 @@ def test_the_table_is_written_to_a_folder(memory: MemoryStore, folder: Path, tmp
     paths = predicting.write(memory, whole.drive(memory, run), tmp_path / "out" / "deep")
     assert [path.name for path in paths] == ["predictions.parquet", "predictions.csv"]
     assert len((tmp_path / "out" / "deep" / "predictions.csv").read_text().splitlines()) == 25
+
+
+def test_pods_score_what_was_sent_of_a_folder(memory: MemoryStore, folder: Path, tmp_path: Path) -> None:
+    let_serve(memory)
+    here = predict(memory, folder)
+    store = MemoryStore()
+    let_serve(store)
+    prepared = uploading.send(store, predicting.prepare(store, Wish(str(folder), assignments=SMALL_SHARDS)))
+    folder.rename(tmp_path / "elsewhere")
+    there = whole.drive(store, submission.create(store, prepared, 1))
+    assert there.condition == runs.DONE, there.state
+    assert whole.digests(there) == whole.digests(here)
