@@ -22,12 +22,19 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
+    from common.records import Ref
+
     Matrix = NDArray[np.float32]
 
 IMAGE, FEATURES, MARGINS, PROBABILITIES = "image", "features", "margins", "probabilities"
 MODEL_FILE, CARD_FILE = "model.onnx", "card.json"
 MAX_MODEL_BYTES = 1 << 30
 OPSET = 17
+
+
+def version_of(model: Ref) -> str:
+    """Return a model's short name."""
+    return model.digest[:12]
 
 
 class Trunk(msgspec.Struct, frozen=True):

@@ -227,7 +227,7 @@ class Run(Document, frozen=True, kw_only=True, tag="run/1"):
     """A run's request, written once.
 
     `origins` says where each setting came from, `locator` where the source's bytes lie; `namespace` is that of its driver's Job
-    ("" where it runs on one machine), `trigger` says what made the run.
+    ("" where it runs on one machine), `trigger` says what made the run, `goal` is the stage that it ends with.
     """
 
     run: str
@@ -245,6 +245,7 @@ class Run(Document, frozen=True, kw_only=True, tag="run/1"):
     nodes: int
     namespace: str = ""
     trigger: str = "submit"
+    goal: str = "gate"
 
 
 class Driver(Value, frozen=True, kw_only=True):

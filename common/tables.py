@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from tokenize import TokenError
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,12 +27,29 @@ MOST_TABLE_BYTES = 1 << 32
 def write_table(rows: Iterable[R], kind: type[R]) -> bytes:
     """Return rows as Parquet, one column for each field of `kind` (str, int, float or bool)."""
     import pyarrow as pa
+
+    hints = typing.get_type_hints(kind)
+    schema = _schema({name: hints[name] for name in kind.__struct_fields__})
+    return _as_parquet(pa.Table.from_pylist([msgspec.structs.asdict(row) for row in rows], schema=schema))
+
+
+def write_columns(columns: Mapping[str, Sequence[Any]], kinds: Mapping[str, type]) -> bytes:
+    """Return columns of equal length as Parquet, of the kind (str, int, float or bool) that each has; None is null."""
+    import pyarrow as pa
+
+    return _as_parquet(pa.Table.from_pydict(dict(columns), schema=_schema({name: kinds[name] for name in columns})))
+
+
+def _schema(kinds: Mapping[str, type]) -> Any:
+    import pyarrow as pa
+
+    types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    return pa.schema([(name, types[kind]) for name, kind in kinds.items()])
+
+
+def _as_parquet(table: Any) -> bytes:
     import pyarrow.parquet as pq
 
-    kinds = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
-    hints = typing.get_type_hints(kind)
-    schema = pa.schema([(name, kinds[hints[name]]) for name in kind.__struct_fields__])
-    table = pa.Table.from_pylist([msgspec.structs.asdict(row) for row in rows], schema=schema)
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd", store_schema=False)
     return sink.getvalue()

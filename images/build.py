@@ -58,7 +58,7 @@ class CannotBuild(Exception):
 
 def rooms() -> list[str]:
     """Return the rooms that have an image: every stage, every service, and the controller."""
-    return [*(stage.name for stage in graph.load().stages), *SERVICES, "controller"]
+    return [*(stage.name for stage in graph.rooms().stages), *SERVICES, "controller"]
 
 
 @dataclass(frozen=True)

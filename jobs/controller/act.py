@@ -17,6 +17,7 @@ from typing import Any
 from common import artifact, records
 from common import explain as explaining
 from common.errors import Refused, UnknownName, did_you_mean
+from common.model import version_of
 from common.records import Cancel, Plan, Pointer, Run, Scale
 from common.store import Store
 from jobs.controller import graph, history, pointer, runs, settings, submission
@@ -26,6 +27,7 @@ from jobs.controller.processes import ProcessLauncher
 from jobs.controller.render import render
 from jobs.controller.runs import Known
 from jobs.controller.site import Site, this_machine, usable_cores
+from jobs.controller.submission import Prepared
 from jobs.controller.view import counting, open_view
 
 FOLLOW_EVERY_S = 1.0
@@ -40,7 +42,11 @@ def submit(store: Store, dataset: str, source: str, assignments: Sequence[str], 
     steps = graph.load()
     resolved = settings.read(steps, dataset, assignments, source)
     ask = submission.ask_again(resolved.values.text("source"), **again)
-    prepared = submission.prepare(store, steps, dataset, resolved, counting(), ask=ask)
+    return run_here(store, submission.prepare(store, steps, dataset, resolved, counting(), ask=ask), nodes)
+
+
+def run_here(store: Store, prepared: Prepared, nodes: int | None) -> Known:
+    """Run what may start on this machine to its end, or follow the run that answers it already."""
     run, new = submission.attach_or_create(store, prepared, nodes or usable_cores())
     if not new:
         return follow(store, run.run)
@@ -67,7 +73,7 @@ def resume(store: Store, known: Known) -> Known:
 
 def _reopen(store: Store, known: Known) -> None:
     """Forget how a run ended, so that it can go on. Raises Refused where the code has changed."""
-    if graph.load().code() != known.run.code:
+    if graph.load(known.run.goal).code() != known.run.code:
         raise Refused(
             f"Darkroom's code has changed since {known.run.run} was submitted. Submit again: what did not change is found, not redone."
         )
@@ -78,10 +84,10 @@ def _reopen(store: Store, known: Known) -> None:
 
 
 def _drive(store: Store, run: Run) -> Known:
-    steps = graph.load()
+    steps = graph.load(run.goal)
     view = open_view(store, run.run, steps)
     launcher = ProcessLauncher(slots=run.nodes)
-    drive = Drive(store, launcher, run, this_machine(store.url), steps, watch=view)
+    drive = Drive(store, launcher, run, this_machine(store.url), watch=view)
     try:
         with _cancel_on_interrupt(store, run.run):
             drive()
@@ -134,7 +140,7 @@ def forecast(
 
 def explain(store: Store, known: Known, stage: str) -> dict[str, str]:
     """Return step -> why it ran or was cached."""
-    steps = graph.load()
+    steps = graph.load(known.run.goal)
     wanted = {step.name for one in ([steps.stage(stage)] if stage else steps.stages) for step in one.steps}
     before = runs.last_records(store, known.run.dataset, known.run.run, most=len(steps.steps))
     found = explaining.lines(known.records, before)
@@ -190,7 +196,7 @@ def promote(store: Store, known: Known, *, pin: bool) -> str:
         sequence=0,
         run=known.run.run,
         snapshot=int(made.info["snapshot"]),
-        version=pointer.version_of(trained.ref),
+        version=version_of(trained.ref),
         model=trained.ref,
         gate=gate.ref,
         writer=secrets.token_hex(8),
@@ -216,7 +222,7 @@ def _served(now: Pointer) -> str:
 def fetch_report(store: Store, known: Known, output: str | None) -> str:
     """Return the path of a run's report, written to `output` or a temporary file where the store is no folder."""
     record = known.records.get(history.EVALUATE)
-    url = history.evidence_url(store, record, history.REPORT)
+    url = history.part_url(store, record, history.REPORT)
     if url is None or record is None or record.ref is None:
         raise Refused(f"Run {known.run.run} has no report: it did not come as far as evaluate.")
     data = artifact.read_ref(store, record.ref).read(history.REPORT)
@@ -231,7 +237,7 @@ def fetch_files(store: Store, known: Known, stage: str, folder: str) -> tuple[Pa
     """Write a stage's files to a folder; units get folders of their own. Returns the folder and the count."""
     target = Path(folder or f"{known.run.run}-{stage}")
     count = 0
-    for step in graph.load().stage(stage).steps:
+    for step in graph.load(known.run.goal).stage(stage).steps:
         record = known.records.get(step.name)
         if record is None or record.ref is None:
             raise Refused(f"Run {known.run.run} has not finished {step.name}; there is nothing to get yet.")
@@ -247,7 +253,7 @@ def fetch_files(store: Store, known: Known, stage: str, folder: str) -> tuple[Pa
 
 def rendered(store: Store, known: Known, stage: str) -> list[dict[str, Any]]:
     """Return the Jobs of a run, for a cluster: one for each plan that it wrote."""
-    steps = graph.load()
+    steps = graph.load(known.run.goal)
     jobs = []
     for one in [steps.stage(stage)] if stage else steps.stages:
         for step in one.steps:
@@ -263,7 +269,7 @@ def rendered(store: Store, known: Known, stage: str) -> list[dict[str, Any]]:
 
 def parameters(name: str) -> list[dict[str, Any]]:
     """Return all declared settings, or one by name or alias. Raises UnknownName."""
-    steps = graph.load()
+    steps = graph.rooms()
     found = [
         {
             "stage": stage.name,

@@ -85,6 +85,57 @@ def submit(
 
 
 @commands.command()
+@click.argument("source")
+@click.option("--dataset", default="", help="Whose serving model scores (default: the only one there is).")
+@click.option("--model", default="", metavar="RUN|VERSION", help="Another model than the one that serves.")
+@click.option(
+    "--threshold", type=click.FloatRange(0, 1), default=None, help="Below this probability a picture is `unknown` (default: 0.5)."
+)
+@click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="A setting of scrape or predict. May be repeated.")
+@click.option("--nodes", type=click.IntRange(1, 1000), default=None, help="Processes side by side (default: one for each core).")
+@click.option("--on", type=click.Choice(["local", "kubernetes"]), default="local", help="Where it runs (default: here).")
+@click.option(
+    "--output", type=click.Path(file_okay=False), default=None, help="Write predictions.csv and predictions.parquet to this folder."
+)
+@click.option("--plan", "plan_only", is_flag=True, help="Show what is there, what would run, and why; run nothing.")
+@as_json
+def predict(
+    source: str,
+    dataset: str,
+    model: str,
+    threshold: float | None,
+    assignments: tuple[str, ...],
+    nodes: int | None,
+    on: str,
+    output: str | None,
+    plan_only: bool,
+    as_json: bool,
+) -> None:
+    """Score all pictures of a folder, of s3://bucket/prefix, or of a list of URLs, with a model that is there."""
+    from pathlib import Path
+
+    from jobs.controller import act, predicting
+    from jobs.controller.view import counting
+
+    if on == "kubernetes":
+        from jobs.controller import remote
+
+        api, site, environment, store = _cluster()
+    else:
+        store, environment = _store(), dict(os.environ)
+    said = [] if threshold is None else [f"predict.threshold={threshold}"]
+    wish = predicting.Wish(source, dataset, model, (*assignments, *said))
+    prepared = predicting.prepare(store, wish, counting(), environment)
+    if plan_only:
+        _show_forecast(predicting.forecast(store, prepared), as_json)
+        return
+    known = remote.run_there(api, site, store, prepared, nodes) if on == "kubernetes" else act.run_here(store, prepared, nodes)
+    if output and known.condition == "done":
+        predicting.write(store, known, Path(output))
+    _finish(store, known, as_json)
+
+
+@commands.command()
 @click.argument("dataset", required=False, default="")
 @click.option("--cron", default="", help="When to run: minute, hour, day, month, weekday, as in '0 3 * * 1'.")
 @click.option("--time-zone", default="Etc/UTC", show_default=True, help="The zone that the times are in, as in Europe/Madrid.")
@@ -186,7 +237,7 @@ def logs(run: str, stage: str) -> None:
 
     store = _store()
     known = _pick(store, run)
-    steps = graph.load()
+    steps = graph.load(known.run.goal)
     for one in [steps.stage(stage)] if stage else steps.stages:
         for step in one.steps:
             for index, text in log.read(store, known.run.run, step.name):
@@ -471,9 +522,9 @@ def _driver_trouble(known: Known) -> str:
 
 
 def _document(store: Store, known: Known) -> dict[str, Any]:
-    from jobs.controller import graph, history
+    from jobs.controller import history
 
-    return history.document(store, graph.load(), known)
+    return history.document(store, known)
 
 
 def _finish(store: Store, known: Known, as_json: bool) -> None:
@@ -506,6 +557,8 @@ def _show(store: Store, known: Known) -> None:
         click.echo(f"Edits    {one['edits']['new']} since the last run")
     if one["report"]:
         click.echo(f"Report   {one['report']}")
+    if one["predictions"]:
+        click.echo(f"Table    {one['predictions']['csv']}\n         {one['predictions']['parquet']}")
     if one["attribution"]:
         click.echo(f"Credits  {one['attribution']}")
     if one["state"] in ("failed", "interrupted", "cancelled"):

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import assert_never
 
 import msgspec
@@ -22,7 +22,6 @@ from common.records import Held, Manifest, Plan, Pointer, Recipe, Ref, Run, Stag
 from common.stage import Step
 from common.store import IfMatch, Store
 from jobs.controller import backbones, gc, graph, history, pointer, runs, snapshots
-from jobs.controller.graph import Graph
 from jobs.controller.launcher import Launcher
 from jobs.controller.observe import Observer
 from jobs.controller.plan import Action, End, Forget, Judge, Keep, Launch, Observed, Repair, Scale, Seal, StepState, decide, judge
@@ -41,13 +40,12 @@ class Drive:
     launcher: Launcher
     run: Run
     site: Site
-    steps: Graph = field(default_factory=graph.load)
     watch: Callable[[Observed], None] = lambda _: None
     now: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         self._token = secrets.token_hex(8)
-        self._observer = Observer(self.store, self.launcher, self.run, self.steps)
+        self._observer = Observer(self.store, self.launcher, self.run, graph.load(self.run.goal))
         self._records: dict[str, StageRecord] = {}
         self._forgotten: set[str] = set()
         self._started: dict[str, float] = {}
@@ -72,6 +70,11 @@ class Drive:
             except Permanent as error:
                 self._finish(runs.FAILED, str(error))
         return self._state
+
+    @property
+    def _trains(self) -> bool:
+        """Does the run make a model of its dataset, and not only use one?"""
+        return self.run.goal == graph.TRAINING
 
     def _turn(self) -> None:
         """Look, decide and act once; wait where there is nothing to do."""
@@ -148,8 +151,10 @@ class Drive:
                 self._repair(*damaged)
             case Forget(names):
                 self._forgotten.update(names)
-            case Judge():
+            case Judge() if self._trains:
                 self._judge()
+            case Judge():
+                self._finish(runs.DONE, str(self._records[history.TABLE].info["reason"]))
             case End(state, reason, failed):
                 self._end(state, reason, failed)
             case _:
@@ -174,7 +179,7 @@ class Drive:
         self._observer.note(artifact.seal(self.store, state.recipe, made, self._token))
 
     def _keep(self, state: StepState, manifest: Manifest, *, cached: bool) -> None:
-        if state.step.name == history.SNAPSHOT:
+        if state.step.name == history.SNAPSHOT and self._trains:
             snapshots.number(self.store, self.run, manifest.ref, int(manifest.info["snapshot"]), self._token)
         self._write_record(state, runs.DONE, manifest=manifest, cached=cached)
         if not self._is_whole(manifest):
@@ -254,9 +259,11 @@ class Drive:
 
     def _make_again(self, step: str, key: str, manifest: Manifest | None) -> None:
         """Do again what once made an artifact: by its own plan, or as this run would make it."""
-        stage = self.steps.stage(step.partition("/")[0])
+        stage = graph.rooms().stage(step.partition("/")[0])  # a prediction's model was made by a stage that is none of its own
         made = self._plan_that_made(step, key, manifest)
-        plan = msgspec.structs.replace(made, run=self.run.run, attempt=self._mended[step, key], code=self.run.code[stage.name], repair=True)
+        plan = msgspec.structs.replace(
+            made, run=self.run.run, attempt=self._mended[step, key], code=self.run.code.get(stage.name, made.code), repair=True
+        )
         place = f"{artifact.folder(step, key)}/repair-{self.run.run}-a{plan.attempt:03d}.json"
         self.store.put(place, records.encode(plan))
         self._observer.forget(step, key)

@@ -1,4 +1,7 @@
-"""The graph of steps, derived from the rooms' specs, and the keys of what they make."""
+"""The graph of steps, derived from the rooms' specs, and the keys of what they make.
+
+A run has a goal: the stage that it ends with. Its graph is that stage and all that it needs.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from common.records import Recipe, Ref, Task, Unit
 from common.stage import Stage, Step
 
 FROZEN = "run/"
+TRAINING, PREDICTION = "gate", "predict"  # goals
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,16 @@ def _under(step: Step, values: Values) -> Step:
 
 
 @functools.cache
-def load() -> Graph:
-    """Find the rooms under `jobs` that have a spec."""
+def load(goal: str = TRAINING) -> Graph:
+    """Return the graph of runs that end with a stage. Raises UnknownName."""
+    everything = rooms()
+    needed = _needed(goal, everything)
+    return Graph(tuple(stage for stage in everything.stages if stage.name in needed))
+
+
+@functools.cache
+def rooms() -> Graph:
+    """Find the rooms under `jobs` that have a spec, whatever runs they belong to."""
     names = [module.name for module in pkgutil.iter_modules(jobs.__path__) if module.ispkg]
     found = [name for name in names if importlib.util.find_spec(f"jobs.{name}.spec")]
     return Graph(_ordered([importlib.import_module(f"jobs.{name}.spec").STAGE for name in found]))
@@ -73,6 +85,18 @@ def _ordered(stages: Sequence[Stage]) -> tuple[Stage, ...]:
         rest.remove(last)
         order.append(last)
     return tuple(reversed(order))
+
+
+def _needed(goal: str, everything: Graph) -> set[str]:
+    """Return the names of a stage and of all that it reads, directly or not."""
+    found: set[str] = set()
+    waiting = [goal]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _needs(everything.stage(name))
+    return found
 
 
 def _needs(stage: Stage) -> set[str]:

@@ -6,20 +6,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from common import artifact, edits
+from common.model import version_of
 from common.records import StageRecord
 from common.stage import Stage
 from common.store import Store
-from jobs.controller import pointer, runs, snapshots
-from jobs.controller.graph import Graph
+from jobs.controller import graph, pointer, runs, snapshots
 from jobs.controller.runs import Known
 
 REPORT, ATTRIBUTION = "report.html", "ATTRIBUTION.html"
 WAITING, NOT_RUN = "waiting", "not run"
 LIST = "scrape/list"
 SNAPSHOT, VERSION, TRAIN, EVALUATE, GATE = snapshots.STEP, "dedup/dataset", "train", "evaluate", "gate"
+TABLE, PREDICTIONS = "predict/table", {"parquet": "predictions.parquet", "csv": "predictions.csv"}
 
 
-def document(store: Store, steps: Graph, known: Known) -> dict[str, Any]:
+def document(store: Store, known: Known) -> dict[str, Any]:
     """Return the run as JSON (design §6): stable keys, fractions, null for what is not there yet."""
     evaluated, trained = known.records.get(EVALUATE), known.records.get(TRAIN)
     done = evaluated is not None and evaluated.state == runs.DONE
@@ -36,10 +37,11 @@ def document(store: Store, steps: Graph, known: Known) -> dict[str, Any]:
         "source": info.get("source"),
         "scoring": info.get("scoring"),
         "warnings": _warnings(known),
-        "stages": [stage_document(stage, known) for stage in steps.stages],
+        "stages": [stage_document(stage, known) for stage in graph.load(known.run.goal).stages],
         "model": _model(known, trained),
-        "report": evidence_url(store, evaluated, REPORT) if done else None,
-        "attribution": evidence_url(store, known.records.get(SNAPSHOT), ATTRIBUTION),
+        "report": part_url(store, evaluated, REPORT) if done else None,
+        "predictions": _predictions(store, known.records.get(TABLE)),
+        "attribution": part_url(store, known.records.get(SNAPSHOT), ATTRIBUTION),
         "edits": _edits(store, known),
         "settings": known.run.settings,
     }
@@ -92,23 +94,32 @@ def _warnings(known: Known) -> list[str]:
 
 
 def _model(known: Known, trained: StageRecord | None) -> dict[str, Any] | None:
-    if trained is None or trained.ref is None:
+    made = trained.ref if trained is not None else known.run.frozen.get("model")
+    if made is None:
         return None
     return {
-        "digest": trained.ref.digest,
-        "version": pointer.version_of(trained.ref),
+        "digest": made.digest,
+        "version": version_of(made),
         "promoted": known.state.promoted if known.state else None,
         "reason": known.state.reason if known.state else "",
     }
 
 
-def evidence_url(store: Store, made: StageRecord | None, name: str) -> str | None:
-    """Return where a piece of evidence of a run lies, such as its report: a path for a folder store, else a URL."""
+def part_url(store: Store, made: StageRecord | None, name: str) -> str | None:
+    """Return where a part of what a run made lies, such as its report: a path for a folder store, else a URL."""
     if made is None or made.ref is None:
         return None
     manifest = artifact.find_sound(store, made.ref.step, made.ref.key)
-    parts = [part.key for part in manifest.evidence if part.name == name] if manifest else []
+    parts = [part.key for part in (*manifest.content, *manifest.evidence) if part.name == name] if manifest else []
     return f"{store.url.removeprefix('file://')}/{parts[0]}" if parts else None
+
+
+def _predictions(store: Store, made: StageRecord | None) -> dict[str, Any] | None:
+    """Return what a prediction found and where its table lies; None where there is none."""
+    if made is None or made.ref is None:
+        return None
+    found = {name: made.info[name] for name in ("pictures", "unknown", "refused", "labels")}
+    return {**found, **{form: part_url(store, made, name) for form, name in PREDICTIONS.items()}}
 
 
 def pace(store: Store, dataset: str, most_runs: int = 5) -> dict[str, float]:

@@ -14,7 +14,7 @@ import msgspec
 
 from common import artifact, records
 from common.errors import AlreadyExists, BadInput, NotFound, PreconditionFailed, Refused
-from common.model import CARD_FILE, MODEL_FILE
+from common.model import CARD_FILE, MODEL_FILE, version_of
 from common.records import Pointer, Ref
 from common.store import IfMatch, Store
 
@@ -47,11 +47,6 @@ def place(dataset: str) -> str:
 
 def history_place(dataset: str, sequence: int) -> str:
     return f"models/{dataset}/history/{sequence:06d}.json"
-
-
-def version_of(model: Ref) -> str:
-    """Return a model's short name."""
-    return model.digest[:12]
 
 
 def read(store: Store, dataset: str) -> Held:

@@ -29,12 +29,7 @@ def check_store(store: Store) -> None:
 def look(kind: Kind, reach: Reach, progress: Reporter = silent) -> Listing:
     """List a source and refuse one that no classifier can be made of. Raises Refused."""
     source, where = kind.open(reach), reach.locator
-    try:
-        listing = source.look(progress)
-    except BadInput as error:
-        raise Refused(str(error)) from error
-    except DarkroomError as error:
-        raise Refused(f"The source {where} cannot be listed. {error}") from error
+    listing = _list(source, where, progress)
     if not listing.items:
         raise Refused(f"The source {where} holds no pictures ({', '.join(images.SUFFIXES)}) in class folders. {_layout(listing)}")
     by_class: dict[str, list[Item]] = defaultdict(list)
@@ -53,6 +48,24 @@ def look(kind: Kind, reach: Reach, progress: Reporter = silent) -> Listing:
     if problems:
         raise Refused("\n".join(problems))
     return listing
+
+
+def look_unlabelled(kind: Kind, reach: Reach, progress: Reporter = silent) -> Listing:
+    """List a source whose pictures need no classes. Raises Refused where it holds none."""
+    listing = _list(kind.open(reach), reach.locator, progress)
+    if not listing.items:
+        others = f" It holds {listing.passed_over} files of other formats." if listing.passed_over else ""
+        raise Refused(f"The source {reach.locator} holds no pictures ({', '.join(images.SUFFIXES)}).{others}")
+    return listing
+
+
+def _list(source: Source, where: str, progress: Reporter) -> Listing:
+    try:
+        return source.look(progress)
+    except BadInput as error:
+        raise Refused(str(error)) from error
+    except DarkroomError as error:
+        raise Refused(f"The source {where} cannot be listed. {error}") from error
 
 
 def _too_few_good(source: Source, label: str, items: list[Item], sandbox: Sandbox, most: int | None) -> str:

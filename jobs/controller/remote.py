@@ -30,6 +30,7 @@ from jobs.controller.pods import condition
 from jobs.controller.render import RUN, TERMINATION_MESSAGE, driver_name, render_driver
 from jobs.controller.runs import Known
 from jobs.controller.site import SITE_MAP, Site, on_cluster
+from jobs.controller.submission import Prepared
 from jobs.controller.view import Lines, PlainView, counting, open_view
 
 NODES = 2
@@ -73,7 +74,11 @@ def submit(
     steps = graph.load()
     resolved = settings.read(steps, dataset, assignments, source)
     ask = submission.ask_again(resolved.values.text("source"), **again)
-    prepared = submission.prepare(store, steps, dataset, resolved, counting(), environment, ask)
+    return run_there(api, site, store, submission.prepare(store, steps, dataset, resolved, counting(), environment, ask), nodes)
+
+
+def run_there(api: Api, site: Site, store: Store, prepared: Prepared, nodes: int | None) -> Known:
+    """Run what may start on the cluster and watch it to its end; Ctrl-C ends the watching only."""
     prepared = uploading.send(store, prepared, counting())
     run, new = submission.attach_or_create(store, prepared, nodes or NODES, api.namespace)
     if new:
@@ -116,7 +121,7 @@ def _gets_driver(api: Api, store: Store, run: str) -> bool:
 
 def follow(api: Api, store: Store, run: Run) -> Known:
     """Show a run until it has ended, or nobody drives it any more."""
-    steps = graph.load()
+    steps = graph.load(run.goal)
     launcher = KubernetesLauncher(api, run.run, patience_s=read_site(api).patience_s)
     view = open_view(store, run.run, steps)
     observe = Observer(store, launcher, run, steps)
@@ -258,11 +263,11 @@ def _drive(task: Task, job: Resource) -> None:
     known = runs.read(task.store, task.run)
     if known.condition not in (runs.RUNNING, runs.INTERRUPTED):
         return  # an earlier pod came so far
-    steps, site = graph.load(), read_site(task.api)
+    steps, site = graph.load(known.run.goal), read_site(task.api)
     launcher = KubernetesLauncher(task.api, task.run, owner_reference("batch/v1", "Job", job), site.patience_s)
     view = PlainView(Lines(task.store, task.run, steps), sys.stdout)
     try:
-        Drive(task.store, launcher, known.run, site, steps, watch=view)()
+        Drive(task.store, launcher, known.run, site, watch=view)()
     finally:
         view.close()
         launcher.close()

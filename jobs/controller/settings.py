@@ -39,6 +39,12 @@ def read(steps: Graph, dataset: str, assignments: Iterable[str] = (), source: st
     return _with_settled_source(resolved)
 
 
+def read_plain(steps: Graph, assignments: Iterable[str], source: str) -> Resolved:
+    """Return the settings of what is no dataset: nothing counts but what is said here. Raises BadParameters."""
+    given = [*read_assignments(assignments, "--set"), Given("source", source, "the command line")]
+    return _with_settled_source(resolve(steps.parameters, given, [stage.check for stage in steps.stages]))
+
+
 def folders() -> list[Path]:
     """Return where dataset files are looked for: here, then those that come with Darkroom."""
     return [Path("datasets"), _PACKAGE.parent / "datasets", _PACKAGE / "datasets"]

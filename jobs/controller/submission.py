@@ -18,12 +18,13 @@ from typing import Any
 from common import artifact, edits, records
 from common.artifact import Draft
 from common.errors import AlreadyExists, BadInput, NotFound, PreconditionFailed, Refused, UnknownRun, Usage
+from common.model import version_of
 from common.parameters import Resolved
 from common.progress import Reporter, silent
 from common.records import Asked, Driver, Part, Recipe, Ref, Request, Run, State
 from common.store import IfMatch, Store
 from jobs import __version__
-from jobs.controller import backbones, gc, preflight, runs, snapshots
+from jobs.controller import backbones, gc, graph, preflight, runs, snapshots
 from jobs.controller.graph import Graph
 from jobs.controller.render import driver_name
 from jobs.scrape import sources
@@ -57,6 +58,7 @@ class Prepared:
     """A request that may start.
 
     `observation` digests what is asked of which source, by which code, and with which wish to ask it again; `locator` says where it lies.
+    `goal` is the stage that the run ends with, `model` the one that a prediction is made with.
     """
 
     dataset: str
@@ -70,6 +72,8 @@ class Prepared:
     number: int
     locator: str
     backbone: Ref | None = None
+    model: Ref | None = None
+    goal: str = graph.TRAINING
 
     @property
     def frozen(self) -> dict[str, Frozen]:
@@ -140,7 +144,8 @@ def ask_again(source: str, *, listing: bool, failed: bool, known: bool) -> Asked
 def frozen_refs(prepared: Prepared) -> dict[str, Ref | None]:
     """Return the run's frozen inputs by name, as they are or will be addressed."""
     frozen = {name: one.ref for name, one in prepared.frozen.items()}
-    return {"listing": None, "edits": None, **frozen, "previous": prepared.previous, "backbone": prepared.backbone}
+    given = {"model": prepared.model} if prepared.model else {}
+    return {"listing": None, "edits": None, **frozen, "previous": prepared.previous, "backbone": prepared.backbone, **given}
 
 
 def create(
@@ -178,12 +183,13 @@ def create(
         nodes=nodes,
         namespace=namespace,
         trigger=trigger,
+        goal=prepared.goal,
     )
     store.put(runs.run_key(run.run), records.encode(run), "create")
     enter(store, run, driver or (job_as_driver(driver_name(run.run)) if namespace else runs.me()))
     for one in frozen:
         _hold(store, one)
-    _hold_backbone(store, run)
+    _hold_given(store, run)
     return run
 
 
@@ -226,7 +232,7 @@ def attach_or_create(store: Store, prepared: Prepared, nodes: int, namespace: st
             found = runs.read(store, records.decode(held.data, Request, f"{store.url}/{place}").run)
             if found.condition == runs.RUNNING:
                 return found.run, False
-        run = create(store, prepared, nodes, namespace)
+        run = create(store, prepared, nodes, namespace, trigger=runs.SUBMIT if prepared.goal == graph.TRAINING else prepared.goal)
         answer = records.encode(Request(run=run.run, writer=secrets.token_hex(8)))
         try:
             store.put(place, answer, IfMatch(etag) if etag else "create")
@@ -259,15 +265,20 @@ def _hold(store: Store, one: Frozen) -> None:
         _freeze(store, one)
 
 
-def _hold_backbone(store: Store, run: Run) -> None:
-    """See that the backbone is still there: it may have been removed, and collected, before the run was in the list. Raises Refused."""
-    ref = run.frozen["backbone"]
-    if ref is None:
-        return
-    gc.wait_until_removed(store)
-    if not backbones.stands(store, ref):
-        _withdraw(store, run)
-        raise Refused(f"The backbone {run.settings['refine.backbone']!r} was removed meanwhile. Add it, then submit again.")
+def _hold_given(store: Store, run: Run) -> None:
+    """See that backbone and model are still there: they may have been removed, and collected, before the run was in the list.
+
+    Raises:
+        Refused: one is not.
+    """
+    for name, cure in (("backbone", "Add it, then submit again."), ("model", "Choose another.")):
+        ref = run.frozen.get(name)
+        if ref is None:
+            continue
+        gc.wait_until_removed(store)
+        if not backbones.stands(store, ref):
+            _withdraw(store, run)
+            raise Refused(f"The {name} {run.settings.get(f'refine.{name}', version_of(ref))!r} was removed meanwhile. {cure}")
 
 
 def _withdraw(store: Store, run: Run) -> None:

@@ -29,6 +29,6 @@ STAGE = Stage(
         ),
     ),
     parameters=PARAMETERS,
-    values=("features", "images", "model", "shards", "tables"),
+    values=("features", "images", "inference", "model", "shards", "tables"),
     resources=Resources(cpu="2", memory="2Gi", gpus=1),
 )

@@ -20,7 +20,7 @@ from scipy import stats
 from common.metrics.intervals import COVERAGE, Figure
 from common.store import Store
 from common.store.local import LocalStore
-from jobs.controller import act, adding, backbones, graph, history, runs
+from jobs.controller import act, adding, backbones, history, runs
 from jobs.controller.adding import Given
 from tests.bench.rows import machine, say
 from tests.support import weights
@@ -55,7 +55,7 @@ class Setup:
         known = act.submit(self.store, dataset, source, sets, None, {"listing": False, "failed": False, "known": False})
         if known.condition != runs.DONE:
             raise RuntimeError(f"{known.run.run} {known.condition}: {known.state.reason if known.state else ''}")
-        return Figure(**history.document(self.store, graph.load(), known)["metrics"]["test"]["accuracy"])
+        return Figure(**history.document(self.store, known)["metrics"]["test"]["accuracy"])
 
 
 def main() -> None:

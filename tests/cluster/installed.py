@@ -26,7 +26,8 @@ from tests.support.helm import CHART, find
 from tests.support.servers import OUR_ENVIRONMENT
 
 SMALL = ("scrape.counts={dotted: 12, striped: 12}", "scrape.shardPictures=6", "refine.backbone=gabor-layout", "train.cValues=[0.1,1]")
-STAGES = [stage.name for stage in graph.load().stages]
+STAGES = [stage.name for stage in graph.load().stages]  # of a run that trains
+ROOMS = [stage.name for stage in graph.rooms().stages]
 RUN_S = 300.0  # a busy machine takes twice and three times as long as a quiet one
 
 
@@ -156,7 +157,7 @@ def install(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store,
     given = {
         "store": store.url,
         "endpoint": ours.environment["DARKROOM_S3_ENDPOINT"],
-        "resources": {stage: {"requests": {"cpu": "50m"}, "limits": {"cpu": "1", "memory": "1Gi"}} for stage in [*STAGES, "controller"]},
+        "resources": {stage: {"requests": {"cpu": "50m"}, "limits": {"cpu": "1", "memory": "1Gi"}} for stage in [*ROOMS, "controller"]},
         **values,
     }
     command = [find(), "install", "darkroom", str(CHART), "--namespace", namespace, "--values", str(build.VALUES), "--values", "-"]

@@ -47,7 +47,7 @@ def test_an_image_holds_its_room_s_code_and_libraries_and_nothing_else(room: str
     assert (told["user"], told["writable"]) == (65532, False)
     assert not told["installers"]
     if room not in (*build.SERVICES, "controller"):
-        assert told["code"] == code_digest(graph.load().stage(room)), "the image would make other artifacts than this checkout"
+        assert told["code"] == code_digest(graph.rooms().stage(room)), "the image would make other artifacts than this checkout"
 
 
 def test_the_controller_s_image_has_the_command(kubernetes: Kubernetes, namespace: str) -> None:

@@ -87,7 +87,7 @@ def test_a_job_that_the_namespace_would_not_run_is_noticed(kubernetes: Kubernete
 def jobs_of(site: Site) -> list[dict[str, Any]]:
     """Return the Jobs of all steps, narrow and wide, of a repair, and of a driver."""
     made = []
-    for stage, step in graph.load().steps:
+    for stage, step in graph.rooms().steps:
         for width in (1, 4) if step.fan_out else (1,):
             made += [render(stage, a_plan(step, width, repair=repair), "plan.json", 3, site) for repair in (False, True)]
     return [*{one["metadata"]["name"]: one for one in made}.values(), render_driver(a_run(), site)]
@@ -162,7 +162,7 @@ SUBMITTER = {
 }
 GOLDEN: Mapping[str, set[Grant]] = {
     "darkroom-driver": DRIVER,
-    **{f"darkroom-{stage.name}": set() for stage in graph.load().stages},
+    **{f"darkroom-{stage.name}": set() for stage in graph.rooms().stages},
     "ci": SUBMITTER,
 }
 EVERYONE = re.compile(r"self\w*reviews\.(authorization|authentication)\.k8s\.io|/\S*")

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from common import artifact
 from common.store import Store
 from jobs.controller import runs
-from jobs.controller.pods import INDEX, is_running
+from jobs.controller.pods import is_running
 from tests.cluster.cluster import Cluster
 from tests.cluster.installed import RUN_S, STAGES, Installed, install
 from tests.cluster.kubernetes import Kubernetes, wait_until
+from tests.cluster.watched import watched
 from tests.support.command import sets
 
 SHARDS = 12
@@ -35,51 +30,6 @@ def slow(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tm
     """Darkroom whose featurize takes long enough for something to happen."""
     needs = {**dict.fromkeys([*STAGES, "controller"], QUICK), "featurize": SLOW}
     return install(kubernetes, ours, namespace, store, tmp_path, {"resources": needs})
-
-
-class Seen:
-    """All pods of a stage that ever were, by index, and how many ran at once."""
-
-    def __init__(self) -> None:
-        self.by_index: dict[str, set[str]] = defaultdict(set)
-        self.running: dict[str, str] = {}
-        self.most = 0
-
-    def note(self, pod: Mapping[str, Any]) -> None:
-        name, index = pod["metadata"]["name"], pod["metadata"]["labels"][INDEX]
-        self.by_index[index].add(name)
-        if is_running(pod) and "deletionTimestamp" not in pod["metadata"]:
-            self.running[name] = index
-        else:
-            self.running.pop(name, None)
-        self.most = max(self.most, len(self.running))
-
-
-@contextmanager
-def watched(installed: Installed, stage: str) -> Iterator[Seen]:
-    seen = Seen()
-    words = ("get", "pods", "--namespace", installed.namespace, f"--selector=darkroom/stage={stage}", "--watch", "--output=json")
-    watch = subprocess.Popen(["kubectl", *words], env=installed.environment, stdout=subprocess.PIPE, text=True)
-
-    def read() -> None:
-        assert watch.stdout is not None
-        decoder, text = json.JSONDecoder(), ""
-        for line in watch.stdout:
-            text += line
-            if line.rstrip() == "}":
-                seen.note(decoder.decode(text))
-                text = ""
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
-        yield seen
-    finally:
-        watch.terminate()
-        watch.wait(10)
-        reader.join(10)
-        assert watch.stdout is not None
-        watch.stdout.close()
 
 
 def test_a_lost_pod_costs_its_shard_only_and_the_width_changes_while_it_runs(slow: Installed, store: Store) -> None:

@@ -13,7 +13,7 @@ from common.errors import Superseded
 from common.records import Pointer, Run
 from common.store import Object
 from common.store.memory import MemoryStore
-from jobs.controller import graph, pointer, runs
+from jobs.controller import pointer, runs
 from jobs.controller.drive import Drive
 from jobs.controller.inprocess import spawn_in
 from jobs.controller.processes import ProcessLauncher
@@ -79,7 +79,7 @@ def test_two_runs_that_finish_at_once_leave_a_pointer_that_was_earned(
         def drive(run: Run, store: Remembers = store, turns: Turns = turns) -> None:
             faulty = turns.store(run.run, store)
             launcher = ProcessLauncher(1, spawn_in(faulty))
-            Drive(faulty, launcher, run, Site(), graph.load())()
+            Drive(faulty, launcher, run, Site())()
             launcher.close()
 
         chosen = [candidates[index] for index in pair]

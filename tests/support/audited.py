@@ -27,7 +27,7 @@ from tests.support.documents import shard_of
 
 # What code that a document smuggled in would have to do; opening files counts too. (NumPy compiles a header, and runs none.)
 FORBIDDEN = ("exec", "import", "marshal.", "pickle.", "os.", "subprocess.", "socket.", "ctypes.", "shutil.", "webbrowser.", "open")
-SETTINGS = graph.load().parameters
+SETTINGS = graph.rooms().parameters
 NAMES = [name for one in SETTINGS for name in (one.name, *one.aliases)]
 
 

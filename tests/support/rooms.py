@@ -18,7 +18,7 @@ from jobs.controller import graph
 
 def defaults(**changed: Any) -> Values:
     """Return all settings at their defaults, with some changed (`split_ratio` for `split.ratio`). Another name is an error."""
-    values = {parameter.name: parameter.default for parameter in graph.load().parameters}
+    values = {parameter.name: parameter.default for parameter in graph.rooms().parameters}
     named = {name.replace("_", ".", 1): value for name, value in changed.items()}
     assert named.keys() <= values.keys(), f"no settings: {named.keys() - values.keys()}"
     return Values({**values, **named})
@@ -69,7 +69,7 @@ def run_step(
 
 
 def _step(name: str) -> Step:
-    return next(step for _, step in graph.load().steps if step.name == name)
+    return next(step for _, step in graph.rooms().steps if step.name == name)
 
 
 def commit(store: Store, step: str, parts: Mapping[str, bytes], info: Mapping[str, Any] | None = None) -> Artifact:

@@ -22,14 +22,15 @@ ETAG = "etag"
 class BucketSource(OneByOne):
     """The objects of a store, whose root is the source's."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, labelled: bool = True) -> None:
         self._store = store
+        self._labelled = labelled
 
     def look(self, progress: Reporter = silent) -> Listing:
         found = {one.key: one for one in self._store.list("")}
         progress(len(found), len(found), "objects listed")
-        layout = lay_out(found)
-        listed = self._dedicated(layout.pictures) if DEDICATED in found else set()
+        layout = lay_out(found, labelled=self._labelled)
+        listed = self._dedicated(layout.pictures) if self._labelled and DEDICATED in found else set()
         items = [self._item(found[name], dedicated=name in listed) for name in layout.pictures]
         return Listing(items, layout.classes, layout.passed_over)
 
@@ -44,14 +45,15 @@ class BucketSource(OneByOne):
 
     def _item(self, found: Meta, *, dedicated: bool) -> Item:
         token = digest_of({"url": f"{self._store.url}/{found.key}", ETAG: found.etag, "size": found.size})
-        return Item(label=label_of(found.key), name=found.key, token=token, size=found.size, dedicated=dedicated, recipe={ETAG: found.etag})
+        label = label_of(found.key, labelled=self._labelled)
+        return Item(label=label, name=found.key, token=token, size=found.size, dedicated=dedicated, recipe={ETAG: found.etag})
 
     def _dedicated(self, pictures: tuple[str, ...]) -> set[str]:
         return dedicated(self._store.get(DEDICATED).data, f"{self._store.url}/{DEDICATED}", pictures)
 
 
 def _open(reach: Reach) -> BucketSource:
-    return BucketSource(open_url(reach.locator, reach.environment))
+    return BucketSource(open_url(reach.locator, reach.environment), labelled=reach.labelled)
 
 
 def _wrong(source: str) -> list[str]:

@@ -25,17 +25,18 @@ class FolderSource(OneByOne):
     What was `sent` is fetched from there, wherever the root is.
     """
 
-    def __init__(self, root: Path, sent: Uploads | None = None) -> None:
+    def __init__(self, root: Path, sent: Uploads | None = None, *, labelled: bool = True) -> None:
         self._root = root
         self._sent = sent
+        self._labelled = labelled
 
     def look(self, progress: Reporter = silent) -> Listing:
-        _check_folder(self._root)
-        layout = lay_out(_names(self._root))
+        _check_folder(self._root, labelled=self._labelled)
+        layout = lay_out(_names(self._root, labelled=self._labelled), labelled=self._labelled)
         sums = _hash_all([self._root / name for name in layout.pictures], progress)
-        listed = self._dedicated(layout.pictures)
+        listed = self._dedicated(layout.pictures) if self._labelled else set()
         items = [
-            Item(label=label_of(name), name=name, token=digest, size=size, dedicated=name in listed)
+            Item(label=label_of(name, labelled=self._labelled), name=name, token=digest, size=size, dedicated=name in listed)
             for name, (digest, size) in zip(layout.pictures, sums, strict=True)
         ]
         return Listing(items, layout.classes, layout.passed_over)
@@ -57,7 +58,7 @@ class FolderSource(OneByOne):
 
 
 def _open(reach: Reach) -> FolderSource:
-    return FolderSource(Path(reach.locator), reach.uploads if reach.locator == LOCATOR else None)
+    return FolderSource(Path(reach.locator), reach.uploads if reach.locator == LOCATOR else None, labelled=reach.labelled)
 
 
 def _settle(source: str) -> str:
@@ -86,28 +87,38 @@ KIND = Kind(
 )
 
 
-def _check_folder(root: Path) -> None:
+def _check_folder(root: Path, *, labelled: bool) -> None:
     if not root.exists():
         raise BadInput(f"The source {root} does not exist. Check the path.")
     if not root.is_dir():
-        raise BadInput(f"The source {root} is a file; give the folder that holds one folder for each class.")
+        wanted = "one folder for each class" if labelled else "the pictures"
+        raise BadInput(f"The source {root} is a file; give the folder that holds {wanted}.")
     try:
         next(root.iterdir(), None)
     except PermissionError as error:
         raise BadInput(f"The source {root} cannot be read ({error.strerror}). Check its permissions.") from error
 
 
-def _names(root: Path) -> Iterator[str]:
-    """Yield class folders and the files in them; a class may be a link, deeper links to folders are not followed."""
+def _names(root: Path, *, labelled: bool) -> Iterator[str]:
+    """Yield class folders and the files in them; a class may be a link, deeper links to folders are not followed.
+
+    Without labels: all files, and no links to folders are followed.
+    """
 
     def fail(error: OSError) -> None:
         raise BadInput(f"{error.filename} cannot be read ({error.strerror}). Check its permissions.") from error
 
-    for label in (entry for entry in root.iterdir() if entry.is_dir() and not is_hidden(entry.name)):
-        yield f"{label.name}/"
-        for parent, folders, files in os.walk(label, onerror=fail, followlinks=False):
+    def below(top: Path) -> Iterator[str]:
+        for parent, folders, files in os.walk(top, onerror=fail, followlinks=False):
             folders[:] = [name for name in folders if not is_hidden(name)]
             yield from ((Path(parent) / name).relative_to(root).as_posix() for name in files)
+
+    if not labelled:
+        yield from below(root)
+        return
+    for label in (entry for entry in root.iterdir() if entry.is_dir() and not is_hidden(entry.name)):
+        yield f"{label.name}/"
+        yield from below(label)
 
 
 def _hash_all(paths: list[Path], progress: Reporter) -> list[tuple[str, int]]:

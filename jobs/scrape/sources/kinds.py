@@ -105,12 +105,16 @@ class OneByOne:
 
 @dataclass(frozen=True)
 class Reach:
-    """How a process reaches a source: where it lies, what was sent of it, its kind's settings, this machine's environment."""
+    """How a process reaches a source: where it lies, what was sent of it, its kind's settings, this machine's environment.
+
+    `labelled`: its pictures are wanted by class. Otherwise all of them are, wherever they lie, and no label is looked for.
+    """
 
     locator: str = ""
     uploads: Uploads | None = None
     values: Values = field(default_factory=lambda: Values({}))
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    labelled: bool = True
 
 
 def _nothing_wrong(_: str) -> list[str]:

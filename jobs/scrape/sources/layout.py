@@ -3,6 +3,7 @@
 `CLASS/…/picture.jpg`: the first level names the class; deeper levels (one for each garment, say)
 tell which pictures belong together. Hidden files are passed over, and so are other formats, which
 are counted. An optional `dedicatedTestImages.tsv` lists the pictures that are to be the test set.
+Where no labels are wanted, pictures lie at any level, and none of this is looked for.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ class Layout:
     passed_over: int
 
 
-def lay_out(names: Iterable[str]) -> Layout:
+def lay_out(names: Iterable[str], *, labelled: bool = True) -> Layout:
     """Read names below the source's root, with slashes; one that ends in a slash is a folder, perhaps empty."""
     pictures, classes, passed_over = [], set(), 0
     for name in names:
-        label, slash, rest = name.partition("/")
-        if not label or not slash or any(map(is_hidden, name.split("/"))):
+        label, slash, rest = name.partition("/") if labelled else ("", "", name)
+        if (labelled and not (label and slash)) or any(map(is_hidden, name.split("/"))):
             continue
-        classes.add(label)
+        classes.update([label] if labelled else [])
         if PurePosixPath(name).suffix.lower() in SUFFIXES and not name.endswith("/"):
             pictures.append(name)
         elif rest and not name.endswith("/"):
@@ -46,9 +47,9 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".")
 
 
-def label_of(name: str) -> str:
-    """Return the class of a picture."""
-    return name.partition("/")[0]
+def label_of(name: str, *, labelled: bool = True) -> str:
+    """Return the class of a picture, "" where none is wanted."""
+    return name.partition("/")[0] if labelled else ""
 
 
 def dedicated(data: bytes, where: str, pictures: Iterable[str]) -> set[str]:

@@ -3,7 +3,7 @@
 `.tsv` and `.csv` have a header that names the columns, or none: then they are class and URL, as in
 the list of the original of 2017. `.parquet` has the columns by name. Beside `label` and `url` a list
 may say `sha256`, `licence`, `licence_url`, `creator`, `title`, `landing` and `attribution`. It lies on
-the machine of whoever submits, or in object storage.
+the machine of whoever submits, or in object storage. Where no labels are wanted, a URL alone is a line.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ MOST_LABEL = 100
 SUFFIXES = {".tsv": "\t", ".csv": ","}
 PARQUET = ".parquet"
 NAMES = {"class": "label", "category": "label", "image_url": "url", "license": "licence", "license_url": "licence_url", "author": "creator"}
-COLUMNS = ("label", *Origin.__struct_fields__)
 
 Line = tuple[int, Mapping[str, str]]
 
@@ -35,12 +34,13 @@ class UrlSource(WebSource):
     """The pictures that a list names."""
 
     def look(self, progress: Reporter = silent) -> Listing:
-        where = self.reach.locator
-        lines = _parquet(_read(self.reach), where) if _suffix(where) == PARQUET else _text(_read(self.reach), where)
-        items = list({(item.label, item.token): item for item in (_item(line, where) for line in lines)}.values())
+        where, wanted = self.reach.locator, ("label", "url") if self.reach.labelled else ("url",)
+        read = _parquet if _suffix(where) == PARQUET else _text
+        lines = read(_read(self.reach), where, wanted)
+        items = list({(item.label, item.token): item for item in (_item(line, where, wanted) for line in lines)}.values())
         progress(len(items), len(items), "URLs listed")
         if not items:
-            raise BadInput(f"{where} names no pictures. Write one a line: class, tab, URL.")
+            raise BadInput(f"{where} names no pictures. Write one a line: {'class, tab, URL' if self.reach.labelled else 'its URL'}.")
         return Listing(items)
 
 
@@ -64,7 +64,7 @@ def _read(reach: Reach) -> bytes:
         raise BadInput(f"The list {where} cannot be read ({error.strerror}). Check the path and its permissions.") from error
 
 
-def _text(data: bytes, where: str) -> Iterator[Line]:
+def _text(data: bytes, where: str, wanted: tuple[str, ...]) -> Iterator[Line]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -84,13 +84,16 @@ def _text(data: bytes, where: str) -> Iterator[Line]:
             if not columns:
                 columns = _columns(words)
                 if "url" in columns:
-                    _require_columns(columns, where)
+                    _require_columns(columns, where, wanted)
                     continue
                 if not any("://" in word for word in words):
                     raise BadInput(f"{where}:{reader.line_num}: {', '.join(words)} names no columns that are known, and holds no URL.")
-                columns = ["label", "url"]
+                columns = ["label", "url"] if len(words) > 1 else list(wanted)
             if len(words) < len(columns) and "url" not in dict(zip(columns, words, strict=False)):
-                raise BadInput(f"{where}:{reader.line_num}: there is no URL. Write: class, {'tab' if delimiter != ',' else 'comma'}, URL.")
+                mark = "tab" if delimiter != "," else "comma"
+                raise BadInput(
+                    f"{where}:{reader.line_num}: there is no URL. Write: {'class, ' + mark + ', ' if 'label' in wanted else ''}URL."
+                )
             yield reader.line_num, dict(zip(columns, words, strict=False))
     except csv.Error as error:
         raise BadInput(f"{where}:{reader.line_num}: {error}.") from error
@@ -101,23 +104,23 @@ def _columns(words: list[str]) -> list[str]:
     return [NAMES.get(word, word) for word in lower]
 
 
-def _require_columns(columns: list[str], where: str) -> None:
-    lacking = [name for name in ("label", "url") if name not in columns]
+def _require_columns(columns: list[str], where: str, wanted: tuple[str, ...]) -> None:
+    lacking = [name for name in wanted if name not in columns]
     if lacking:
-        raise BadInput(f"{where} has no column {lacking[0]!r}, only {', '.join(columns)}. A list has label and url.")
+        raise BadInput(f"{where} has no column {lacking[0]!r}, only {', '.join(columns)}. A list has {' and '.join(wanted)}.")
 
 
-def _parquet(data: bytes, where: str) -> Iterator[Line]:
+def _parquet(data: bytes, where: str, wanted: tuple[str, ...]) -> Iterator[Line]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(io.BytesIO(data))
         names = {column: _columns([column])[0] for column in file.schema_arrow.names}
-        _require_columns(list(names.values()), where)
-        wanted = [column for column, name in names.items() if name in COLUMNS]
+        _require_columns(list(names.values()), where, wanted)
+        known = [column for column, name in names.items() if name in wanted or name in Origin.__struct_fields__]
         number = 0
-        for batch in file.iter_batches(columns=wanted):
+        for batch in file.iter_batches(columns=known):
             for row in batch.to_pylist():
                 number += 1
                 yield number, {names[column]: _cell(value, f"{where}:{number}") for column, value in row.items()}
@@ -131,15 +134,20 @@ def _cell(value: object, where: str) -> str:
     return "" if value is None else str(value).strip()
 
 
-def _item(line: Line, where: str) -> Item:
+def _item(line: Line, where: str, wanted: tuple[str, ...]) -> Item:
     number, cells = line
-    label, url = cells.get("label", ""), cells.get("url", "")
-    if not label or len(label) > MOST_LABEL or not label.isprintable() or "/" in label:
-        raise BadInput(f"{where}:{number}: {label[:MOST_LABEL]!r} is no name of a class.")
+    label, url = _label(cells, f"{where}:{number}") if "label" in wanted else "", cells.get("url", "")
     if not url:
         raise BadInput(f"{where}:{number}: there is no URL.")
     known = {name: cells[name] for name in Origin.__struct_fields__ if cells.get(name)}
     return item_of(label, msgspec.convert({**known, "sha256": known.get("sha256", "").lower()}, Origin))
+
+
+def _label(cells: Mapping[str, str], where: str) -> str:
+    label = cells.get("label", "")
+    if not label or len(label) > MOST_LABEL or not label.isprintable() or "/" in label:
+        raise BadInput(f"{where}: {label[:MOST_LABEL]!r} is no name of a class.")
+    return label
 
 
 def _settle(source: str) -> str:

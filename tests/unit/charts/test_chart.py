@@ -21,7 +21,7 @@ from jobs.controller.render import STAGE
 from jobs.controller.site import on_cluster
 from tests.support.helm import CHART, Refused, helm, render
 
-STAGES = [stage.name for stage in graph.load().stages]
+STAGES = [stage.name for stage in graph.rooms().stages]
 LEAST: Mapping[str, Any] = {"store": "s3://bucket/prefix"}
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 TOLERATION = {"key": "batch", "operator": "Equal", "value": "yes", "effect": "NoExecute", "tolerationSeconds": 1_000_000}

@@ -12,8 +12,8 @@ from common import code
 from common.errors import BadInput
 from jobs.controller import graph
 
-VALUE_MODULES = ("dataset", "edits", "features", "images", "metrics", "model", "sandbox", "shards", "tables", "textures")
-STAGES = [stage.name for stage in graph.load().stages]
+VALUE_MODULES = ("dataset", "edits", "features", "images", "inference", "metrics", "model", "sandbox", "shards", "tables", "textures")
+STAGES = [stage.name for stage in graph.rooms().stages]
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +25,14 @@ def imports() -> grimp.ImportGraph:
 def test_a_stage_declares_every_value_module_that_its_work_imports(name: str, imports: grimp.ImportGraph) -> None:
     reached = imports.find_upstream_modules(f"jobs.{name}", as_package=True)
     used = {module.split(".")[1] for module in reached if module.startswith("common.")}
-    declared = set(graph.load().stage(name).values)
+    declared = set(graph.rooms().stage(name).values)
     assert used & set(VALUE_MODULES) <= declared
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_declares_no_value_module_that_it_does_not_use(name: str, imports: grimp.ImportGraph) -> None:
     reached = imports.find_upstream_modules(f"jobs.{name}", as_package=True)
-    assert set(graph.load().stage(name).values) <= {module.split(".")[1] for module in reached if module.startswith("common.")}
+    assert set(graph.rooms().stage(name).values) <= {module.split(".")[1] for module in reached if module.startswith("common.")}
 
 
 def copy_of_the_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -60,30 +60,30 @@ def test_a_change_of_code_changes_the_digests_that_it_should(
     file: str, changed: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house = copy_of_the_house(tmp_path, monkeypatch)
-    before = graph.load().code()
+    before = graph.rooms().code()
     (house / file).write_text((house / file).read_text() + "\n# changed\n")
-    after = graph.load().code()
+    after = graph.rooms().code()
     code.lock.cache_clear()
     assert {name for name in before if before[name] != after[name]} == changed
 
 
 def test_a_new_version_of_a_library_changes_the_stages_that_use_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     house = copy_of_the_house(tmp_path, monkeypatch)
-    before = graph.load().code()
+    before = graph.rooms().code()
     for stage in STAGES:
         lock = house / "locks" / f"{stage}.txt"
         lock.write_text(lock.read_text().replace("scikit-learn==", "scikit-learn==9."))
-    after = graph.load().code()
+    after = graph.rooms().code()
     code.lock.cache_clear()
     assert {name for name in before if before[name] != after[name]} == {"scrape", "train"}
 
 
 def test_a_new_version_of_what_all_have_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     house = copy_of_the_house(tmp_path, monkeypatch)
-    before = graph.load().code()
+    before = graph.rooms().code()
     for lock in (house / "locks").glob("*.txt"):
         lock.write_text(lock.read_text().replace("boto3==", "boto3==9."))
-    after = graph.load().code()
+    after = graph.rooms().code()
     code.lock.cache_clear()
     assert before == after
 

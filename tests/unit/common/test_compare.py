@@ -9,7 +9,7 @@ import pytest
 from common import compare
 from common.errors import Refused
 from common.store.memory import MemoryStore
-from jobs.controller import graph, history, runs
+from jobs.controller import history, runs
 from jobs.controller.runs import Known
 from tests.support import whole
 from tests.support.pictures import make_folder
@@ -42,7 +42,7 @@ def test_what_changed_is_counted_named_and_shown(memory: MemoryStore, folder: Pa
 
 
 def _accuracy(store: MemoryStore, known: Known) -> float:
-    document = history.document(store, graph.load(), known)
+    document = history.document(store, known)
     value: float = document["metrics"]["test"]["accuracy"]["value"]
     return value
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from common.errors import BadInput
 from common.records import Value
-from common.tables import read_matrix, read_table, write_matrix, write_table
+from common.tables import read_matrix, read_table, write_columns, write_matrix, write_table
 
 
 class Row(Value, frozen=True, kw_only=True):
@@ -63,3 +64,10 @@ def test_no_pickle_is_ever_read() -> None:
         read_matrix(sink.getvalue())
     with pytest.raises(BadInput):
         read_matrix(b"\x93NUMPY\x01\x00\xff\xff" + b"{" * 100)
+
+
+def test_columns_become_a_table_of_the_kinds_that_are_said_with_nulls() -> None:
+    data = write_columns({"name": ["a", ""], "share": [0.5, None]}, {"share": float, "name": str, "other": int})
+    read = pq.read_table(io.BytesIO(data))
+    assert read.to_pydict() == {"name": ["a", ""], "share": [0.5, None]}
+    assert [str(kind) for kind in read.schema.types] == ["string", "double"]

@@ -14,7 +14,7 @@ from jobs.controller import cli
 ROOT = Path(__file__).resolve().parents[4]
 CONTRACT = {
     "submit", "status", "runs", "logs", "explain", "cancel", "resume", "report", "get", "render", "parameters", "doctor",
-    "promote", "compare", "gc", "scale", "schedule", "backbone", "lighttable", "serve",
+    "promote", "compare", "gc", "scale", "schedule", "backbone", "lighttable", "predict", "serve",
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from common.errors import Superseded
 from common.records import Cancel, Driver, Edit, State
 from common.store.faults import Call, FaultyStore, When
 from common.store.memory import MemoryStore
-from jobs.controller import graph, history, pointer, runs
+from jobs.controller import history, pointer, runs
 from jobs.controller.drive import Drive
 from jobs.controller.inprocess import spawn_in
 from jobs.controller.launcher import JobStatus, Trouble
@@ -117,7 +117,7 @@ def test_a_relabel_by_a_person_reruns_seconds_of_work(memory: MemoryStore, folde
     edits.append(memory, Edit(dataset="mine", image=image, action="label", label="rows"))
     known = whole.submit(memory, folder)
     assert ran(known) == AFTER_THE_VERSION
-    assert history.document(memory, graph.load(), known)["edits"] == {"used": 1, "new": "1 label edit"}
+    assert history.document(memory, known)["edits"] == {"used": 1, "new": "1 label edit"}
     before, after = (_sides(memory, one) for one in (first, known))
     assert before == after
 

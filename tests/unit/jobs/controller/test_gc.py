@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from common import artifact
+from common.model import version_of
 from common.store.memory import MemoryStore
 from jobs.controller import drive as drive_module
 from jobs.controller import pointer, runs
@@ -66,7 +67,7 @@ def test_the_model_that_serves_and_the_one_before_it_stay(memory: MemoryStore, f
     back = pointer.roll_back(memory, "mine", "me")
     assert memory.get(f"models/mine/{back.version}/model.onnx").data
     assert first.records["train"].ref is not None
-    gone = pointer.version_of(first.records["train"].ref)
+    gone = version_of(first.records["train"].ref)
     assert not [key for key in memory.snapshot() if key.startswith(f"models/mine/{gone}/")]
 
 

@@ -24,9 +24,19 @@ def test_stages_come_in_the_order_of_the_design() -> None:
     assert [stage.name for stage in graph.load().stages] == ORDER
 
 
+def test_a_prediction_has_the_stages_that_its_last_one_needs_and_no_others() -> None:
+    assert [stage.name for stage in graph.load(graph.PREDICTION).stages] == ["scrape", "predict"]
+    assert {stage.name for stage in graph.rooms().stages} == {*ORDER, "predict"}
+
+
+@pytest.mark.parametrize("goal", [graph.TRAINING, graph.PREDICTION])
+def test_a_run_ends_with_its_goal(goal: str) -> None:
+    assert graph.load(goal).stages[-1].name == goal
+
+
 def test_every_input_is_made_by_an_earlier_step_or_frozen_with_the_run() -> None:
     made: set[str] = set()
-    for _, step in graph.load().steps:
+    for _, step in graph.rooms().steps:
         for one in step.inputs:
             assert one.source in made or one.source.startswith("run/")
         made.add(step.name)
@@ -40,7 +50,7 @@ def test_with_given_settings_a_step_reads_only_what_they_make_it_read(classifier
 
 
 def test_a_fan_out_names_an_input() -> None:
-    for _, step in graph.load().steps:
+    for _, step in graph.rooms().steps:
         assert not step.fan_out or step.fan_out in {one.name for one in step.inputs}
 
 
@@ -60,7 +70,7 @@ def test_every_parameter_of_the_original_has_a_home(name: str) -> None:
 def test_parameters_are_declared_once_with_a_default_that_is_valid_and_an_explanation() -> None:
     from common.parameters import check
 
-    parameters = graph.load().parameters
+    parameters = graph.rooms().parameters
     names = [name for one in parameters for name in (one.name, *one.aliases)]
     assert len(set(names)) == len(names)
     for one in parameters:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from common.store.memory import MemoryStore
-from jobs.controller import graph, history, runs
+from jobs.controller import history, runs
 from tests.support import whole
-
-STEPS = graph.load()
 
 
 def test_a_finished_run_has_everything(memory: MemoryStore, folder: Path) -> None:
     known = whole.submit(memory, folder)
-    document = history.document(memory, STEPS, known)
+    document = history.document(memory, known)
     assert document["metrics"]["test"]["accuracy"]["value"] > 0.5
     assert document["model"]["promoted"] is True
     assert document["report"].endswith("report.html")
@@ -23,7 +21,7 @@ def test_a_finished_run_has_everything(memory: MemoryStore, folder: Path) -> Non
 
 def test_a_run_that_has_not_begun_has_nulls_and_no_guesses(memory: MemoryStore, folder: Path) -> None:
     run = whole.request(memory, folder)
-    document = history.document(memory, STEPS, runs.read(memory, run.run))
+    document = history.document(memory, runs.read(memory, run.run))
     assert document["state"] == "running"
     assert document["metrics"] == {"test": None}
     assert (document["model"], document["report"]) == (None, None)
@@ -41,7 +39,7 @@ def test_the_pace_of_earlier_runs_is_known_by_step(memory: MemoryStore, folder: 
 def test_only_the_model_that_the_pointer_names_is_shown_as_serving(memory: MemoryStore, folder: Path) -> None:
     whole.submit(memory, folder)
     whole.submit(memory, folder, (*whole.SMALL, "svm_CVals=[100]", "gate.minDifference=-1"))
-    documents = [history.document(memory, STEPS, runs.read(memory, name)) for _, name in runs.names(memory)]
+    documents = [history.document(memory, runs.read(memory, name)) for _, name in runs.names(memory)]
     assert sorted(row[5] for row in history.table(memory, documents)) == ["", "serves"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.errors import BadInput, NotFound, Refused
-from common.model import CARD_FILE, MODEL_FILE
+from common.model import CARD_FILE, MODEL_FILE, version_of
 from common.records import Pointer, Ref
 from common.store.memory import MemoryStore
 from jobs.controller import pointer
@@ -58,7 +58,7 @@ def a_model(store: MemoryStore, name: bytes) -> Ref:
 
 
 def serve(store: MemoryStore, model: Ref, run: str = "r", *, pin: bool = False) -> Pointer:
-    wanted = Pointer(dataset="d", sequence=0, run=run, snapshot=1, version=pointer.version_of(model), model=model, gate=REF, writer=run)
+    wanted = Pointer(dataset="d", sequence=0, run=run, snapshot=1, version=version_of(model), model=model, gate=REF, writer=run)
     return pointer.promote(store, wanted, pin=pin)
 
 
@@ -109,4 +109,4 @@ def test_a_person_s_word_is_put_on_top_of_what_others_did_meanwhile(memory: Memo
 
     mine = serve(FaultyStore(memory, script), a_model(memory, b"mine"))  # type: ignore[arg-type]
     assert raced
-    assert (mine.sequence, mine.previous) == (2, pointer.version_of(other))
+    assert (mine.sequence, mine.previous) == (2, version_of(other))

@@ -149,3 +149,13 @@ def test_the_endpoint_is_the_one_of_the_given_environment(pictures: Bucket, fold
     resolved = settings.read(steps, "mine", [], pictures.url)
     prepared = submission.prepare(MemoryStore(), steps, "mine", resolved, environment=pictures.environment)
     assert prepared.listing is not None
+
+
+def test_without_labels_it_is_listed_by_the_rules_of_a_folder_too(pictures: Bucket, folder: Path) -> None:
+    (folder / "top.png").write_bytes(encode(drawing("bars", 99)))
+    (folder / DEDICATED).write_text("nothing that is there\n")
+    pictures.fill(folder)
+    there = bucket.KIND.open(Reach(pictures.url, labelled=False)).look(lambda done, total, note="": None)
+    here = FolderSource(folder, labelled=False).look()
+    assert [(one.label, one.name, one.size) for one in there.items] == [(one.label, one.name, one.size) for one in here.items]
+    assert there.items[-1].name == "top.png"

@@ -73,3 +73,26 @@ def test_the_listing_reports_its_progress(folder: Path) -> None:
     seen: list[tuple[int, int]] = []
     FolderSource(folder).look(lambda done, total, note="": seen.append((done, total)))
     assert seen[-1] == (24, 24)
+
+
+def test_without_labels_every_picture_is_listed_wherever_it_lies(folder: Path, tmp_path: Path) -> None:
+    picture = (folder / "bars" / "0000.png").read_bytes()
+    (folder / "top.png").write_bytes(picture)
+    (folder / "bars" / "deep").mkdir()
+    (folder / "bars" / "deep" / "one.png").write_bytes(picture)
+    (folder / ".hidden").mkdir()
+    (folder / ".hidden" / "no.png").write_bytes(picture)
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    make_folder(tmp_path / "elsewhere", {"bars": 1})
+    (folder / DEDICATED).write_text("nothing that is there\n")
+    listing = FolderSource(folder, labelled=False).look()
+    assert {one.label for one in listing.items} == {""}
+    assert [one.name for one in listing.items if "/" not in one.name or "deep" in one.name] == ["bars/deep/one.png", "top.png"]
+    assert (len(listing.items), listing.classes) == (26, ())
+    assert FolderSource(folder).fetch(listing.items[-1]) == picture
+
+
+def test_without_labels_a_file_is_told_what_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "one.png").write_bytes(b"")
+    with pytest.raises(BadInput, match="give the folder that holds the pictures"):
+        FolderSource(tmp_path / "one.png", labelled=False).look()

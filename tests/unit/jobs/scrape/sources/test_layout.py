@@ -29,3 +29,8 @@ def test_other_formats_are_counted_and_folders_are_not() -> None:
 def test_a_dedicated_list_that_is_no_text_is_named() -> None:
     with pytest.raises(BadInput, match=r"list\.tsv is no text in UTF-8"):
         dedicated(b"\xff\xfe\x00", "list.tsv", [])
+
+
+def test_without_labels_pictures_at_any_level_count_and_nothing_has_a_class() -> None:
+    found = lay_out(["top.jpg", "a/b/c.PNG", "a/.hidden/d.jpg", ".e.jpg", "notes.txt", "a/"], labelled=False)
+    assert (found.pictures, found.classes, found.passed_over) == (("a/b/c.PNG", "top.jpg"), (), 1)

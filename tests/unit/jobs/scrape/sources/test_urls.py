@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,9 +18,9 @@ from jobs.scrape.sources.urls import KIND
 A, B = "https://one.example/a.jpg", "http://two.example/b.png?x=1&y=2"
 
 
-def look(path: Path, data: bytes | str) -> Listing:
+def look(path: Path, data: bytes | str, *, labelled: bool = True) -> Listing:
     path.write_bytes(data.encode() if isinstance(data, str) else data)
-    return KIND.open(Reach(str(path), environment={})).look(silent)
+    return KIND.open(Reach(str(path), environment={}, labelled=labelled)).look(silent)
 
 
 def parquet(columns: dict[str, list[object]]) -> bytes:
@@ -101,3 +102,33 @@ def test_a_list_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_urls_of_any_form_are_listed_and_judged_when_they_are_fetched(tmp_path: Path) -> None:
     found: list[Item] = look(tmp_path / "x.tsv", "a\tfile:///etc/passwd\na\thttp://[\n").items
     assert [item.name for item in found] == ["file:///etc/passwd", "http://["]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("list.tsv", f"{A}\n{B}\n"),
+        ("list.csv", f"{A}\n{B}\n"),
+        ("list.csv", f"url\n{A}\n{B}\n"),
+        ("list.tsv", f"dotted\t{A}\n\t{B}\n"),
+        ("list.csv", f"label,url\na/b,{A}\n,{B}\n"),
+        ("list.parquet", parquet({"url": [A, B]})),
+        ("list.parquet", parquet({"label": [1.5, 2.5], "url": [A, B]})),
+    ],
+)
+def test_without_labels_a_url_is_enough_and_no_class_is_looked_at(tmp_path: Path, name: str, data: bytes | str) -> None:
+    assert pairs(look(tmp_path / name, data, labelled=False)) == [("", A), ("", B)]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("list.tsv", "one\ntwo\n", "names no columns that are known, and holds no URL"),
+        ("list.csv", "label,size\nx,1\n", "holds no URL"),
+        ("list.parquet", parquet({"label": ["x"]}), "has no column 'url', only label. A list has url."),
+        ("list.tsv", "\n", "names no pictures. Write one a line: its URL."),
+    ],
+)
+def test_without_labels_a_list_without_urls_is_named(tmp_path: Path, name: str, data: bytes | str, words: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(words)):
+        look(tmp_path / name, data, labelled=False)
