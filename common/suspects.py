@@ -1,0 +1,53 @@
+"""What curate makes: for each picture how much speaks against it, why, and whether training leaves it out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from common.records import Value
+from common.tables import read_table
+
+if TYPE_CHECKING:
+    from common.artifact import Artifact
+
+SUSPECTS = "suspects.parquet"
+REPORT_ONLY, FROM_TRAINING, FROM_ALL = "report", "train", "all"
+
+
+class Suspect(Value, frozen=True, kw_only=True):
+    """What is said of a picture under a label.
+
+    `score` is the probability, 0 to 1, that it does not belong to its class; `suspicious`: it is beyond the threshold, and nobody has
+    decided otherwise. `reason` says why in words. `suggested` is the class that it looks like instead ("" where it is none), `seen_as`
+    what the backbone would call it by itself ("" where it knows no words). Suspects with the same `alike` look the same: one word may do
+    for all. `decided`: a person said what it is. `left_out`: training does not see it.
+    """
+
+    id: str
+    name: str
+    label: str
+    group: str
+    side: str
+    score: float
+    suspicious: bool
+    reason: str
+    suggested: str
+    seen_as: str
+    alike: str
+    decided: bool
+    left_out: bool
+
+
+def suspects_of(curation: Artifact) -> list[Suspect]:
+    """Return the rows of a curation, worst first."""
+    return read_table(curation.read(SUSPECTS), Suspect)
+
+
+def left_out_of(curation: Artifact) -> frozenset[tuple[str, str]]:
+    """Return (id, label) of what training does not see."""
+    return frozenset((row.id, row.label) for row in suspects_of(curation) if row.left_out)
+
+
+def suspicious_of(curation: Artifact) -> frozenset[tuple[str, str]]:
+    """Return (id, label) of what is suspicious, decided by nobody."""
+    return frozenset((row.id, row.label) for row in suspects_of(curation) if row.suspicious)
