@@ -553,6 +553,9 @@ def _show(store: Store, known: Known) -> None:
     test = one["metrics"]["test"]
     if test:
         click.echo(f"Accuracy {history.percent_interval(test['accuracy'])} on {one['source']}, {one['scoring']}, 95 % interval")
+        others = one["metrics"].get("unsuspicious")
+        if others and others != test:
+            click.echo(f"         {history.percent_interval(others['accuracy'])} without the suspicious pictures (the report shows them)")
     if one["edits"]["new"]:
         click.echo(f"Edits    {one['edits']['new']} since the last run")
     if one["report"]:

@@ -17,6 +17,8 @@ from common.metrics import Curve, Scored, Summary, pr_curve, roc_curve
 from common.model import Card
 from common.pages import percent
 from common.records import Manifest
+from jobs.evaluate import curated
+from jobs.evaluate.curated import Curated
 from jobs.evaluate.gallery import Gallery
 
 MOST_ERRORS, MOST_PAIRS, MOST_OF_A_PAIR, MOST_SAME, MOST_EXCLUDED = 24, 4, 6, 24, 200
@@ -38,6 +40,7 @@ class Page:
     entries: list[Entry]
     excluded: list[Entry]
     gallery: Gallery
+    curated: Curated
 
 
 def render(page: Page) -> bytes:
@@ -81,6 +84,7 @@ def _facts(page: Page) -> dict[str, Any]:
         "warnings": page.version.info["warnings"],
         "counts": [(name, page.version.info["groups"][name], page.version.info["sides"][name]) for name in classes],
         "provenance": _provenance(page),
+        "curated": curated.facts(page.curated, page.gallery),
         "refined": "refined" in page.card.training,
     }
 

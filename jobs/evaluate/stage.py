@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -18,8 +19,10 @@ from common.metrics import Scored, Summary
 from common.model import CARD_FILE, MODEL_FILE, PROBABILITIES, Card, Model
 from common.records import canonical
 from common.stage import StepFunction, Work
+from common.suspects import FROM_ALL, suspects_of, suspicious_of
 from common.tables import read_matrix, write_matrix, write_table
 from jobs.evaluate import report
+from jobs.evaluate.curated import Curated
 from jobs.evaluate.gallery import Gallery
 
 METRICS, PROBABILITY_MATRIX = "metrics.json", "probabilities.npy"
@@ -32,15 +35,17 @@ def evaluate(work: Work) -> None:
     everything = entries_of(version)
     kept = [entry for entry in everything if entry.kept]
     vectors = vectors_of(work.inputs["features"])
-    entries, probabilities = _score(work, card, kept, vectors)
-    scored = Scored(dataset.targets(entries, card.classes), probabilities, dataset.groups(entries))
+    tested = _Tested.of(work, card, *_score(work, card, kept, vectors))
     with threadpool_limits(1):  # results may not depend on the number of cores
-        summary = metrics.summarise(scored, work.parameters.integer("evaluate.resamples"))
-    work.out.write(METRICS, canonical(_document(summary, card.classes)))
+        summary = metrics.summarise(tested.counted.scored, work.parameters.integer("evaluate.resamples"))
+        others = {name: _figures(work, part, tested.counted, summary) for name, part in tested.parts.items()}
+    entries, scored = tested.counted.entries, tested.counted.scored
+    headlines = {"test": _headline(summary), **{name: None if one is None else _headline(one) for name, one in others.items()}}
+    work.out.write(METRICS, canonical(_document(summary, card.classes) | headlines))
     work.out.write(SCORES, write_table(_scores(entries, scored, card.classes), Score))
-    work.out.write(PROBABILITY_MATRIX, write_matrix(probabilities.astype(np.float32)))
+    work.out.write(PROBABILITY_MATRIX, write_matrix(scored.probabilities.astype(np.float32)))
     source, scoring = str(work.inputs["snapshot"].info["source"]), LEAVE_ONE_GROUP_OUT if _left_out(model_artifact) else TEST_SIDE
-    work.out.info |= {"items": len(entries), "source": source, "scoring": scoring, "metrics": {"test": _headline(summary)}}
+    work.out.info |= {"items": len(entries), "source": source, "scoring": scoring, "metrics": headlines}
     page = report.Page(
         source=source,
         scoring=scoring,
@@ -53,11 +58,59 @@ def evaluate(work: Work) -> None:
         entries=entries,
         excluded=[entry for entry in everything if not entry.kept],
         gallery=Gallery(work.inputs["snapshot"], kept, vectors, across_sides=scoring == LEAVE_ONE_GROUP_OUT),
+        curated=Curated(
+            policy=work.parameters.text("curate"),
+            suspects=suspects_of(work.inputs["curation"]),
+            expected_share=float(work.inputs["curation"].info["expected_share"]),
+            parts={name: (len(part.entries), others[name]) for name, part in tested.parts.items()},
+        ),
     )
     work.out.write("report.html", report.render(page), evidence=True)
 
 
 STEPS: Mapping[str, StepFunction] = {"evaluate": evaluate}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Test pictures and what the model says of them."""
+
+    entries: list[Entry]
+    scored: Scored
+
+    def only(self, which: NDArray[np.bool_]) -> _Part:
+        truth, probabilities, groups = self.scored.truth[which], self.scored.probabilities[which], self.scored.groups[which]
+        compact = np.unique(groups, return_inverse=True)[1].reshape(-1).astype(np.int64)
+        return _Part([one for one, stays in zip(self.entries, which, strict=True) if stays], Scored(truth, probabilities, compact))
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """All test pictures, the unsuspicious ones, and those of the two that count: all, unless the policy says otherwise."""
+
+    parts: Mapping[str, _Part]
+    counted: _Part
+
+    @classmethod
+    def of(cls, work: Work, card: Card, entries: list[Entry], probabilities: NDArray[np.float64]) -> _Tested:
+        everyone = _Part(entries, Scored(dataset.targets(entries, card.classes), probabilities, dataset.groups(entries)))
+        suspicious = suspicious_of(work.inputs["curation"])
+        clean = everyone.only(np.asarray([(entry.id, entry.label) not in suspicious for entry in entries]))
+        fewer = work.parameters.text("curate") == FROM_ALL and _has_all_classes(clean, everyone)
+        return cls({"all": everyone, "unsuspicious": clean}, clean if fewer else everyone)
+
+
+def _has_all_classes(part: _Part, whole: _Part) -> bool:
+    return len(np.unique(part.scored.truth)) == len(np.unique(whole.scored.truth))
+
+
+def _figures(work: Work, part: _Part, counted: _Part, summary: Summary) -> Summary | None:
+    """Return a part's figures; None where a class is not in it, for then they compare with nothing."""
+    if len(part.entries) == len(counted.entries):
+        return summary
+    if not _has_all_classes(part, counted):
+        return None
+    return metrics.summarise(part.scored, work.parameters.integer("evaluate.resamples"))
 
 
 def _score(

@@ -8,7 +8,6 @@ the fit hardly moves from there, with many it goes where the pictures say.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
+from common import named
 from common.model import Named
 
 Floats = NDArray[np.float64]
@@ -28,27 +28,11 @@ MOST_SHARE = 3.0
 
 def matrix(classes: Sequence[str], names: Sequence[Named], dimension: int) -> Floats | None:
     """Return what turns features into each class's log-probability, (k, dimension); None where a class is not known by name."""
-    found = [_known(label, names) for label in classes]
+    found = [named.place(label, names) for label in classes]
     known = [number for number in found if number is not None]
     if len(known) < len(classes) or len(set(known)) < len(known):
         return None
-    rows = np.zeros((len(classes), dimension))
-    for row, number in enumerate(known):
-        features = names[number].features
-        rows[row, list(features)] = 1 / len(features)
-    return rows
-
-
-def _known(label: str, names: Sequence[Named]) -> int | None:
-    """Return which of *names* a class is: by its whole name, or else by a word in it if the words agree."""
-    words = re.findall(r"[^\W_]+", label.casefold())
-    if not words:
-        return None
-    whole = [number for number, named in enumerate(names) if {"".join(words), words[-1]} & set(named.words)]
-    if len(set(whole)) == 1:
-        return whole[0]
-    some = {number for number, named in enumerate(names) if set(words) & set(named.words)}
-    return some.pop() if len(some) == 1 else None
+    return named.rows([names[number] for number in known], dimension)
 
 
 def weigh(margins: Floats, known: Floats, targets: Ints, groups: int) -> tuple[float, float]:

@@ -36,6 +36,11 @@ def used(values: Values) -> tuple[str, ...]:
             return ("classifier", "train.cValues", "train.l2Normalize")
 
 
+def _leaves_out(values: Values) -> bool:
+    """Say whether curation changes what is fitted: a network that classifies itself saw its pictures before."""
+    return values.get("curate") != "report" and values.get("classifier") != "dnn"
+
+
 STAGE = Stage(
     name="train",
     summary="fit and calibrate the classifier",
@@ -43,11 +48,16 @@ STAGE = Stage(
         Step(
             "train",
             "fit and calibrate the classifier",
-            inputs=(Input("features", "featurize"), Input("dataset", "dedup/dataset"), Input("backbone", "refine")),
+            inputs=(
+                Input("features", "featurize"),
+                Input("dataset", "dedup/dataset"),
+                Input("backbone", "refine"),
+                Input("curation", "curate", when=_leaves_out),
+            ),
             parameters=used,
         ),
     ),
     parameters=PARAMETERS,
-    values=("dataset", "features", "images", "model", "refined", "tables"),
+    values=("dataset", "features", "images", "model", "named", "refined", "suspects", "tables"),
     resources=Resources(cpu="2", memory="2Gi"),
 )

@@ -18,6 +18,7 @@ from common.features import matrix, vectors_of
 from common.model import CARD_FILE, MODEL_FILE, Card, Head
 from common.records import canonical
 from common.stage import StepFunction, Work
+from common.suspects import left_out_of
 from common.tables import write_matrix
 from jobs.train import prior, svm
 
@@ -50,6 +51,7 @@ class _Given:
     backbone: Artifact
     card: Card
     known: svm.Floats | None
+    left_out: frozenset[tuple[str, str]]
 
     @classmethod
     def of(cls, work: Work) -> _Given:
@@ -58,12 +60,16 @@ class _Given:
         card = records.decode(backbone.read(CARD_FILE), Card, "the backbone's card")
         kept = [entry for entry in entries_of(version) if entry.kept]
         known = prior.matrix(classes, card.names, card.dimension)
-        return cls(kept, vectors_of(work.inputs["features"]), classes, backbone, card, known)
+        left_out = left_out_of(work.inputs["curation"]) if "curation" in work.inputs else frozenset()
+        return cls(kept, vectors_of(work.inputs["features"]), classes, backbone, card, known, left_out)
 
     @property
     def inside(self) -> list[Entry]:
-        """Return the training side."""
-        return [entry for entry in self.kept if entry.side == TRAIN]
+        """Return the training side, without what curation leaves out."""
+        return [entry for entry in self.kept if entry.side == TRAIN and self.trains(entry)]
+
+    def trains(self, entry: Entry) -> bool:
+        return (entry.id, entry.label) not in self.left_out
 
     def data(self, entries: list[Entry]) -> svm.Data:
         features = matrix((entry.id for entry in entries), self.vectors).astype(np.float64)
@@ -90,7 +96,8 @@ def _fixed(work: Work, given: _Given) -> None:
     chosen = svm.choose(inside, options, work.threads)
     if work.inputs["dataset"].info["scoring"] == LEAVE_ONE_GROUP_OUT:
         work.log("few groups: scoring by leaving out one group at a time")
-        scores = svm.leave_groups_out(given.data(given.kept), options, work.threads, work.progress)
+        fitted = np.asarray([given.trains(entry) for entry in given.kept])
+        scores = svm.leave_groups_out(given.data(given.kept), options, work.threads, work.progress, fitted)
         work.out.write(HELD_OUT, write_matrix(scores.astype(np.float32)))
         work.out.write(HELD_OUT_IDS, canonical([entry.id for entry in given.kept]))
     _write_svm(work, given, inside, chosen, options)

@@ -156,8 +156,12 @@ def _path(inside: Data, outside: Floats, c_values: list[float], options: Options
     return np.stack([scaling.classifier(fits.weights(c, LOOSE), inside.present).margins(outside) for c in c_values])
 
 
-def leave_groups_out(data: Data, options: Options, threads: int = 1, progress: Reporter = silent) -> Floats:
+def leave_groups_out(
+    data: Data, options: Options, threads: int = 1, progress: Reporter = silent, fitted_to: NDArray[np.bool_] | None = None
+) -> Floats:
     """Return probabilities (n, k) of each picture by a classifier that saw none of its group.
+
+    All are scored; where *fitted_to* (n,) is given, only those are learnt from.
 
     C and temperature are chosen anew without the group. Up to TURNS groups each is left out
     alone; of more, several are left out together, but never two of a class with few groups.
@@ -166,7 +170,7 @@ def leave_groups_out(data: Data, options: Options, threads: int = 1, progress: R
     turns = _turns(data)
     for turn in track(np.unique(turns), progress, note="groups left out"):
         out = turns == turn
-        rest = data.take(~out)
+        rest = data.take(~out if fitted_to is None else ~out & fitted_to)
         chosen = choose(rest, options, threads)
         fitted = fit(rest, chosen.best.c, unit_length=options.unit_length, threads=threads)
         left_out = data.take(out)

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper
 
 from common import model, records, shards
 from common.artifact import Artifact, seal
-from common.dataset import TEST, TEST_SIDE, TRAIN, VERSION, Entry
+from common.dataset import TEST, TEST_SIDE, TRAIN, VERSION, Entry, entries_of
 from common.features import IDS, VECTORS
 from common.images import Preprocessing
 from common.model import CARD_FILE, FEATURES, IMAGE, MODEL_FILE, OPSET, Card, Head
@@ -28,6 +28,7 @@ from common.tables import write_matrix, write_table
 from tests.bench.photographs import photograph
 from tests.bench.rounds import alternate, best, seconds
 from tests.bench.rows import Bench, below, emit, machine, say
+from tests.support import trained
 from tests.support.rooms import commit, run_step
 
 CLASSES, TESTS, TRAINED, REPEATED, DIMENSION = 20, 10_000, 4_000, 100, 256
@@ -90,12 +91,14 @@ def make_inputs(store: Store) -> dict[str, Artifact]:
     ]
     snapshot = seal(store, _recipe("scrape/snapshot"), [(f"shard-{at}", one) for at, one in enumerate(packed)], "bench")
     snapshot.info["source"] = "made up"
+    version = _version(store, ids, classes, names)
     features = seal(store, _recipe("featurize"), [(f"shard-{at}", one.manifest) for at, one in enumerate(computed)], "bench")
     return {
         "snapshot": Artifact(store, snapshot),
         "features": Artifact(store, features),
-        "dataset": _version(store, ids, classes, names),
+        "dataset": version,
         "model": _model(store, centres.astype(np.float32), names),
+        "curation": trained.curation(store, entries_of(version)),
     }
 
 

@@ -14,7 +14,7 @@ from tests.support import command
 from tests.support.pictures import make_folder
 from tests.support.whole import SMALL
 
-STAGES = ["scrape", "dedup", "refine", "featurize", "train", "evaluate", "gate"]
+STAGES = ["scrape", "dedup", "refine", "featurize", "curate", "train", "evaluate", "gate"]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_again_everything_is_cached_within_seconds(store: Path, pictures: Path) 
 
 def test_another_grid_reruns_train_evaluate_and_gate(store: Path, pictures: Path) -> None:
     document = submit(store, pictures, "--set", "svm_CVals=[0.2,2]")
-    assert cached(document) == STAGES[:4]
+    assert cached(document) == STAGES[:5]
     plan = json.loads(
         command.run(
             store, "submit", "mine", "--source", str(pictures), *command.sets(SMALL), "--set", "svm_CVals=[0.3]", "--plan", "--json"

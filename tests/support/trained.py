@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, TRAIN, VERSION,
 from common.features import IDS, VECTORS
 from common.model import CARD_FILE, MODEL_FILE
 from common.store import Store
+from common.suspects import SUSPECTS, Suspect
 from common.tables import write_matrix, write_table
 from tests.support import networks
 from tests.support.rooms import commit
@@ -65,6 +66,32 @@ def features(store: Store, rows: list[Entry], *, seed: int = 0, spread: float = 
 
     whole = Recipe(step="featurize", parameters={"seed": seed, "spread": spread}, inputs={"x": single.manifest.digest}, code="")
     return Artifact(store, seal(store, whole, [("shard-0", single.manifest)], "w"))
+
+
+def curation(
+    store: Store, rows: list[Entry], suspicious: Collection[str] = (), left_out: Collection[str] = (), share: float = 0.05
+) -> Artifact:
+    """Return what curate says of kept rows: those *suspicious* by id, those *left_out* of training."""
+    said = [
+        Suspect(
+            id=row.id,
+            name=row.name,
+            label=row.label,
+            group=row.group,
+            side=row.side,
+            score=0.9 if row.id in suspicious else 0.1,
+            suspicious=row.id in suspicious,
+            reason="it looks like nothing else here",
+            suggested="",
+            seen_as="",
+            alike="crowd" if row.id in suspicious else "",
+            decided=False,
+            left_out=row.id in left_out,
+        )
+        for row in rows
+        if row.kept
+    ]
+    return commit(store, "curate", {SUSPECTS: write_table(said, Suspect)}, {"expected_share": share})
 
 
 def backbone(store: Store, name: str = "tiny") -> Artifact:

@@ -1,6 +1,6 @@
 {{/* The stages, in the order in which pictures pass them. */}}
 {{- define "darkroom.stages" -}}
-[scrape, dedup, refine, featurize, train, evaluate, gate, predict]
+[scrape, dedup, refine, featurize, curate, train, evaluate, gate, predict]
 {{- end }}
 
 {{/* Labels of an object: (list ROOT COMPONENT). */}}

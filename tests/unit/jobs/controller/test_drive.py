@@ -28,9 +28,10 @@ from tests.support import whole
 from tests.support.pictures import make_folder
 
 EVERY_STEP = {
-    "scrape/list", "scrape/fetch", "scrape/snapshot", "dedup/hash", "dedup/dataset", "refine", "featurize", "train", "evaluate", "gate",
+    "scrape/list", "scrape/fetch", "scrape/snapshot", "dedup/hash", "dedup/dataset", "refine", "featurize", "curate",
+    "train", "evaluate", "gate",
 }  # fmt: skip
-AFTER_THE_VERSION = {"dedup/dataset", "train", "evaluate", "gate"}
+AFTER_THE_VERSION = {"dedup/dataset", "curate", "train", "evaluate", "gate"}
 
 
 def ran(known: Known) -> set[str]:
@@ -348,7 +349,7 @@ def test_what_a_step_waits_for_can_be_read_while_it_waits(memory: MemoryStore, f
             memory.put(runs.cancel_key(run.run), records.encode(Cancel(asked="", by="test")))
 
     whole.drive(memory, run)  # everything before featurize is found
-    for step in ("featurize", "train", "evaluate", "gate"):
+    for step in ("featurize", "curate", "train", "evaluate", "gate"):
         memory.delete(runs.record_key(run.run, step))
     for found in list(memory.list("artifacts/featurize")):
         memory.delete(found.key)

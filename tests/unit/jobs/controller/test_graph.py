@@ -10,7 +10,7 @@ from common.stage import Input, Stage, Step
 from jobs.controller import graph
 from tests.support.rooms import defaults
 
-ORDER = ["scrape", "dedup", "refine", "featurize", "train", "evaluate", "gate"]
+ORDER = ["scrape", "dedup", "refine", "featurize", "curate", "train", "evaluate", "gate"]
 
 # facts of the original: every parameter that PARAMETERS.py had, and two spellings that people use.
 ORIGINAL = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,9 @@ from common.dataset import TEST_SIDE, Entry
 from common.features import vectors_of
 from common.metrics import Scored, summarise
 from common.store.memory import MemoryStore
+from common.suspects import suspects_of
 from jobs.evaluate import report
+from jobs.evaluate.curated import Curated
 from jobs.evaluate.gallery import Gallery
 from jobs.evaluate.report import Page
 from tests.support import networks, trained
@@ -23,7 +26,9 @@ from tests.support.scraped import snapshot_of
 INJECTION = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 
 
-def page(store: MemoryStore, snapshot: Artifact, entries: list[Entry], excluded: list[Entry] | None = None) -> Page:
+def page(
+    store: MemoryStore, snapshot: Artifact, entries: list[Entry], excluded: list[Entry] | None = None, curated: Curated | None = None
+) -> Page:
     classes = tuple(sorted({entry.label for entry in entries}))
     random = np.random.default_rng(0)
     truth = np.array([classes.index(entry.label) for entry in entries])
@@ -41,6 +46,7 @@ def page(store: MemoryStore, snapshot: Artifact, entries: list[Entry], excluded:
         entries=entries,
         excluded=excluded or [],
         gallery=Gallery(snapshot, entries, vectors_of(trained.features(store, entries)), across_sides=False),
+        curated=curated or Curated("train", [], 0.0, {"all": (len(entries), None)}),
     )
 
 
@@ -114,3 +120,17 @@ def test_label_conflicts_and_duplicates_are_shown_as_sets_of_pictures(memory: Me
     assert sets.index("torn.png") < sets.index("twin.png")
     assert sets.index(kept.name) < sets.index("twin.png")
     assert sets.count("<h3") == 2
+
+
+def test_suspects_are_shown_worst_first_with_their_reasons_and_of_those_alike_one(memory: MemoryStore, snapshot: Artifact) -> None:
+    entries = trained.entries()
+    rows = suspects_of(trained.curation(memory, entries, suspicious=[one.id for one in entries[:3]], left_out=[entries[0].id]))
+    made = page(memory, snapshot, entries)
+    shown = replace(made, curated=Curated("train", rows, 0.05, {"all": (60, made.summary), "unsuspicious": (57, None)}))
+    html = report.render(shown).decode()
+    assert "Suspicious: 3 of 60" in html
+    assert "Training left out 1 of the suspicious ones." in html
+    assert "it looks like nothing else here (and 2 alike)" in html
+    assert html.count("it looks like nothing else here") == 1
+    assert "All test pictures (the headline)" in html
+    assert "a class has no picture here" in html

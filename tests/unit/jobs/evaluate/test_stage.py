@@ -28,7 +28,11 @@ def snapshot(memory: MemoryStore, folder: Path) -> Artifact:
 
 def evaluated(store: MemoryStore, snapshot: Artifact, scoring: str = TEST_SIDE, spread: float = 2.5) -> Artifact:
     rows = trained.entries(per_class=40)
-    given = {"features": trained.features(store, rows, spread=spread), "dataset": trained.version(store, rows, scoring)}
+    given = {
+        "features": trained.features(store, rows, spread=spread),
+        "dataset": trained.version(store, rows, scoring),
+        "curation": trained.curation(store, rows),
+    }
     model = run_step(store, "train", {**given, "backbone": trained.backbone(store)}, SETTINGS)
     return run_step(store, "evaluate", {**given, "model": model, "snapshot": snapshot}, SETTINGS)
 
@@ -71,7 +75,11 @@ def test_a_refined_network_is_scored_on_the_test_side_even_where_groups_are_few(
     classifier: str, memory: MemoryStore, snapshot: Artifact
 ) -> None:
     rows, settings = trained.entries(), defaults(classifier=classifier, evaluate_resamples=100)
-    given = {"features": trained.features(memory, rows), "dataset": trained.version(memory, rows, LEAVE_ONE_GROUP_OUT)}
+    given = {
+        "features": trained.features(memory, rows),
+        "dataset": trained.version(memory, rows, LEAVE_ONE_GROUP_OUT),
+        "curation": trained.curation(memory, rows),
+    }
     chosen_on = [row.id for row in rows if row.side == TRAIN and row.group.endswith("g3")]
     weights = np.random.default_rng(0).normal(0, 1, (3, 12)).astype(np.float32)
     backbone = trained.refined_backbone(memory, weights, np.zeros(3, np.float32), chosen_on)
@@ -82,3 +90,36 @@ def test_a_refined_network_is_scored_on_the_test_side_even_where_groups_are_few(
     page = made.read("report.html").decode()
     assert "original recipe, epoch 2 of 3 (chosen on validation pictures), trained by plain" in page
     assert ("on pictures that the network was not refined on" in page) == (classifier == "svmDnnRefined")
+
+
+@pytest.mark.parametrize(("policy", "items"), [("report", 30), ("train", 30), ("all", 26)])
+def test_every_figure_is_given_on_all_test_pictures_and_on_the_unsuspicious(
+    policy: str, items: int, memory: MemoryStore, snapshot: Artifact
+) -> None:
+    rows, settings = trained.entries(per_class=40), defaults(curate=policy, train_cValues=[0.1], evaluate_resamples=100)
+    tests = [row.id for row in rows if row.side == TEST]
+    given = {
+        "features": trained.features(memory, rows, spread=2.5),
+        "dataset": trained.version(memory, rows),
+        "curation": trained.curation(memory, rows, suspicious=tests[:4]),
+    }
+    model = run_step(memory, "train", {**given, "backbone": trained.backbone(memory)}, settings)
+    made = run_step(memory, "evaluate", {**given, "model": model, "snapshot": snapshot}, settings)
+    metrics = made.info["metrics"]
+    assert made.info["items"] == items
+    assert set(metrics) == {"test", "all", "unsuspicious"}
+    assert metrics["test"] == metrics["unsuspicious" if policy == "all" else "all"]
+    assert metrics["all"] != metrics["unsuspicious"]
+
+
+def test_without_a_class_the_unsuspicious_pictures_have_no_figures_and_all_are_counted(memory: MemoryStore, snapshot: Artifact) -> None:
+    rows, settings = trained.entries(), defaults(curate="all", train_cValues=[0.1], evaluate_resamples=100)
+    given = {
+        "features": trained.features(memory, rows),
+        "dataset": trained.version(memory, rows),
+        "curation": trained.curation(memory, rows, suspicious=[row.id for row in rows if row.label == "bars"]),
+    }
+    model = run_step(memory, "train", {**given, "backbone": trained.backbone(memory)}, settings)
+    made = run_step(memory, "evaluate", {**given, "model": model, "snapshot": snapshot}, settings)
+    assert made.info["metrics"]["unsuspicious"] is None
+    assert made.info["metrics"]["test"] == made.info["metrics"]["all"]

@@ -26,7 +26,12 @@ def snapshot(memory: MemoryStore, folder: Path) -> Artifact:
 def model(store: MemoryStore, rows: list[Entry], backbone: str = "tiny", **features: float) -> tuple[Artifact, Artifact]:
     """Return a trained model and the features that it was trained on."""
     made = trained.features(store, rows, **features)  # type: ignore[arg-type]
-    given = {"features": made, "dataset": trained.version(store, rows), "backbone": trained.backbone(store, backbone)}
+    given = {
+        "features": made,
+        "dataset": trained.version(store, rows),
+        "backbone": trained.backbone(store, backbone),
+        "curation": trained.curation(store, rows),
+    }
     return run_step(store, "train", given, SETTINGS), made
 
 

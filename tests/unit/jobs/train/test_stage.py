@@ -23,6 +23,7 @@ def inputs(store: MemoryStore, scoring: str = TEST_SIDE) -> dict[str, Artifact]:
         "features": trained.features(store, rows),
         "dataset": trained.version(store, rows, scoring),
         "backbone": trained.backbone(store),
+        "curation": trained.curation(store, rows),
     }
 
 
@@ -133,3 +134,23 @@ def test_a_refined_network_is_not_scored_by_leaving_groups_out(memory: MemorySto
     for classifier in ("dnn", "svmDnnRefined"):
         made = run_step(memory, "train", refined_inputs(memory, LEAVE_ONE_GROUP_OUT), defaults(classifier=classifier))
         assert HELD_OUT not in made.names()
+
+
+def test_what_curation_leaves_out_is_not_learnt_from(memory: MemoryStore) -> None:
+    rows = trained.entries()
+    out = [row.id for row in rows if row.side == TRAIN and row.label == "bars"][:6]
+    less = {**inputs(memory), "curation": trained.curation(memory, rows, suspicious=out, left_out=out)}
+    made = run_step(memory, "train", less, SETTINGS)
+    gone = [row for row in rows if row.id not in out]
+    expected = run_step(memory, "train", {**inputs(memory), "dataset": trained.version(memory, gone)}, SETTINGS)
+    assert made.part(MODEL_FILE).sha256 == expected.part(MODEL_FILE).sha256
+    assert made.part(MODEL_FILE).sha256 != run_step(memory, "train", inputs(memory), SETTINGS).part(MODEL_FILE).sha256
+
+
+def test_what_curation_leaves_out_is_scored_all_the_same_where_groups_are_few(memory: MemoryStore) -> None:
+    rows = trained.entries()
+    out = [row.id for row in rows if row.side == TRAIN][:3]
+    less = {**inputs(memory, LEAVE_ONE_GROUP_OUT), "curation": trained.curation(memory, rows, suspicious=out, left_out=out)}
+    made = run_step(memory, "train", less, SETTINGS)
+    assert msgspec.json.decode(made.read(HELD_OUT_IDS)) == [row.id for row in rows]
+    assert read_matrix(made.read(HELD_OUT)).shape == (60, 3)
