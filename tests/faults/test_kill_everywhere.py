@@ -1,7 +1,7 @@
 """kill -9 at every store and process call of a 24-picture run, enumerated.
 
-Every few calls in `make test`, every one in `make test-full`. What a kill leaves behind is the store as it was after the last write, so the run is recorded
-once with the store's state at every call; from each state that differs, a new driver goes on.
+Every few calls in `make test`, every one in `make test-full`. What a kill leaves behind is the store as it was after the
+last write, so the run is recorded once with the store's state at every call; from each state that differs, a new driver goes on.
 """
 
 from __future__ import annotations
