@@ -22,7 +22,7 @@ _BELOW: Mapping[str, tuple[str, Callable[[Measure], float]]] = {
     "low-information": ("quality.information", lambda one: one.information),
     "odd-aspect": ("quality.aspect", lambda one: min(one.width, one.height) / max(one.width, one.height)),
     "greyscale": ("quality.colour", lambda one: one.colour),
-    "drawn": ("quality.drawn", lambda one: 1 - min(one.flat, one.paints)),
+    "drawn": ("quality.drawn", lambda one: 1 - one.drawn),
 }
 KINDS = (*_BELOW, ODD_SIZE)
 SETTINGS = (*(setting for setting, _ in _BELOW.values()), "quality.size")

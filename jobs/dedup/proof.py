@@ -29,9 +29,9 @@ def crossings(
     yield from _same(train, test, "group", [one.group for one in train], [one.group for one in test])
     pixels = [known[one.id].pixels for one in train], [known[one.id].pixels for one in test]
     yield from _same(train, test, "pixels", *pixels)
-    told = [[one for one in side if not known[one.id].plain] for side in (train, test)]
+    ours, theirs = ([one for one in side if not known[one.id].plain] for side in (train, test))
     for way in ways:
-        yield from _near(*told, known, distance, way)
+        yield from _near(ours, theirs, known, distance, way)
 
 
 def _same(train: Sequence[Entry], test: Sequence[Entry], what: str, ours: list[str], theirs: list[str]) -> Iterator[tuple[str, str, str]]:

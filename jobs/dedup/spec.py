@@ -42,7 +42,7 @@ PARAMETERS = (
     Parameter(
         "quality.colour",
         "number",
-        8,
+        3,
         "A picture is greyscale whose channels lie no further apart, in 99 of 100 pixels.",
         unit="levels of 256",
         low=0,
@@ -51,7 +51,7 @@ PARAMETERS = (
     Parameter(
         "quality.drawn",
         "number",
-        0.3,
+        0.25,
         "A picture is text or a drawing where all but this share of it is flat, and in four shades.",
         unit="of 1",
         low=0,

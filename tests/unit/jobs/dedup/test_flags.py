@@ -9,15 +9,15 @@ from jobs.dedup.flags import KINDS, QUANTILES, SETTINGS, distribution, flags_of
 from jobs.dedup.quality import Measure
 from tests.support.rooms import defaults
 
-GOOD = Measure(id="good", width=640, height=480, brightest=0.9, darkest=0.1, information=7, sharpness=0.6, colour=90, flat=0.1, paints=0.4)
-BAD = {
+GOOD = Measure(id="good", width=640, height=480, brightest=0.9, darkest=0.1, information=7, sharpness=0.6, colour=90, drawn=0.1)
+BAD: dict[str, dict[str, float]] = {
     "dark": {"brightest": 0.31},
     "light": {"darkest": 0.96},
     "blurry": {"sharpness": 0.28},
     "low-information": {"information": 2.9},
     "odd-aspect": {"width": 820, "height": 280},
     "greyscale": {"colour": 2},
-    "drawn": {"flat": 0.9, "paints": 0.8},
+    "drawn": {"drawn": 0.9},
     "odd-size": {"width": 6400, "height": 4800},
 }
 OTHERS = [msgspec.structs.replace(GOOD, id=f"other-{number}", width=640 + number) for number in range(20)]

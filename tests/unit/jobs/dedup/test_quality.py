@@ -60,10 +60,11 @@ def test_colour_is_how_far_channels_lie_apart() -> None:
     assert measure("a", look_at(buffer.getvalue())).colour == 0
 
 
-def test_text_is_flat_and_of_few_shades_and_photographs_are_not() -> None:
-    page, photograph = measured(text()), measured(cloud(1, 640, 480))
-    assert min(page.flat, page.paints) > 0.7
-    assert min(photograph.flat, photograph.paints) < 0.5
+def test_text_is_drawn_and_photographs_and_plain_cloth_are_not() -> None:
+    plain = np.full((480, 640, 3), 200, np.uint8)
+    assert measured(text()).drawn > 0.75
+    assert measured(cloud(1, 640, 480)).drawn < 0.5
+    assert measured(plain).drawn == 0
 
 
 def test_the_size_is_the_picture_s_and_not_the_decoder_s() -> None:
@@ -75,5 +76,5 @@ def test_the_size_is_the_picture_s_and_not_the_decoder_s() -> None:
 def test_the_smallest_and_the_longest_pictures_are_measured(width: int, height: int) -> None:
     assert images.Limits().min_side == 8
     found = measured(cloud(1, width, height))
-    assert 0 <= found.flat <= 1
-    assert found.paints > 0
+    assert 0 <= found.drawn <= 1
+    assert found.information > 0

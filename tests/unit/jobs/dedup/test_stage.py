@@ -88,8 +88,8 @@ def test_a_dedicated_test_list_without_a_class_is_an_error(memory: MemoryStore, 
 
 def test_the_version_says_which_pictures_are_the_same_and_what_is_amiss(memory: MemoryStore, folder: Path) -> None:
     picture = cloud(1, 400, 300)
-    for name, turned in (("bars/a.png", picture), ("bars/b.png", picture[:, ::-1])):
-        (folder / name).write_bytes(encode(np.ascontiguousarray(turned)))
+    for name, pixels in (("bars/a.png", picture), ("bars/b.png", picture[:, ::-1])):
+        (folder / name).write_bytes(encode(np.ascontiguousarray(pixels)))
     (folder / "bars/c.jpg").write_bytes(encode(picture, "JPEG", quality=60))
     (folder / "rows/night.png").write_bytes(encode(cloud(2) // 8))
     snapshot = snapshot_of(memory, folder)
