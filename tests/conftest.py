@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from common.cntk import interpreter
 from common.store.memory import MemoryStore
-from jobs.refine.backends import interpreter
 from tests.support import servers
 from tests.support.pictures import make_folder
 

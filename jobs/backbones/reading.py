@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common import records
+from common.cntk import interpreter
 from common.errors import BadInput
 from common.model import CARD_FILE, MODEL_FILE, Card
 from common.records import read_json
@@ -33,9 +34,16 @@ MOST_WORDS = 4096
 
 _KNOWN = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE")  # of the environment: no key is within a parser's reach
 
-READERS: Mapping[str, tuple[str, str]] = {".onnx": ("onnx_files", "ONNX"), ".pth": ("resnet", "PyTorch"), ".pt": ("resnet", "PyTorch")}
+READERS: Mapping[str, tuple[str, str]] = {
+    ".onnx": ("onnx_files", "ONNX"),
+    ".pth": ("resnet", "PyTorch"),
+    ".pt": ("resnet", "PyTorch"),
+    ".model": ("cntk_files", "CNTK"),
+    ".dnn": ("cntk_files", "CNTK"),
+}
 """The module that reads a kind of file, and what the kind is called."""
-CNTK = (".model", ".dnn")
+CNTK_MEMORY_BYTES = 4 << 30
+"""CNTK's worker inherits the child's limit, and takes this much address space before it reads anything."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ def read(path: Path, wish: Wish, seconds: float = SECONDS, memory_bytes: int = M
     """
     check(path)
     with tempfile.TemporaryDirectory(prefix="darkroom-backbone-") as folder:
-        most = memory_bytes + TIMES * path.stat().st_size
+        most = memory_bytes + TIMES * path.stat().st_size + (CNTK_MEMORY_BYTES if _is_of_cntk(path) else 0)
         _ask_child([str(path.resolve()), folder, str(most), records.canonical(wish).decode()], Path(folder), path.name, seconds)
         network, card, notes = (Path(folder, name).read_bytes() for name in (MODEL_FILE, CARD_FILE, NOTES_FILE))
         return Made(network, records.decode(card, Card, "the card"), tuple(read_json(notes, list[str], "the notes")))
@@ -68,18 +76,23 @@ def check(path: Path) -> None:
         raise BadInput(f"There is no file {path}.")
     if not path.is_file():
         raise BadInput(f"{path} is no file; bring one that ends in {kinds}.")
-    if path.suffix.lower() in CNTK:
-        raise BadInput(
-            f"{path.name} is a network of CNTK's, which this version cannot read. Export it to ONNX with CNTK and add that file."
-        )
     if path.suffix.lower() not in READERS:
         raise BadInput(f"{path.name} ends in {path.suffix or 'nothing'}; a backbone's file ends in {kinds}.")
     if path.stat().st_size > MOST_BYTES:
         raise BadInput(f"{path.name} has {path.stat().st_size / 2**20:,.0f} MiB; at most {MOST_BYTES >> 20} are read.")
+    if _is_of_cntk(path) and not interpreter.is_there():
+        raise BadInput(
+            f"{path.name} is a network of CNTK's, which CNTK itself must read, and it is not set up here. `make cntk` does that; or export "
+            "the network to ONNX where CNTK is, and add that file."
+        )
+
+
+def _is_of_cntk(path: Path) -> bool:
+    return READERS[path.suffix.lower()][0] == "cntk_files"
 
 
 def _ask_child(words: list[str], folder: Path, name: str, seconds: float) -> None:
-    known = {one: os.environ[one] for one in _KNOWN if one in os.environ}
+    known = {one: os.environ[one] for one in _KNOWN if one in os.environ} | {interpreter.HOME: str(interpreter.place())}
     environment = {**known, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "TMPDIR": str(folder)}
     try:
         done = subprocess.run(

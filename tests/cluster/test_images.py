@@ -63,7 +63,7 @@ def test_python_m_jobs_is_the_door_of_an_image(kubernetes: Kubernetes, namespace
 
 TRAIN = """
 import importlib.util
-from jobs.refine.backends.interpreter import Failed, Worker
+from common.cntk.interpreter import Failed, Worker
 with Worker("training") as worker:
     try:
         worker.fetch("state")

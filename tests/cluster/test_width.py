@@ -85,7 +85,7 @@ def watched(installed: Installed, stage: str) -> Iterator[Seen]:
 def test_a_lost_pod_costs_its_shard_only_and_the_width_changes_while_it_runs(slow: Installed, store: Store) -> None:
     with watched(slow, "featurize") as seen:
         running = slow.start("submit", "fashionTexture", "--on", "kubernetes", "--nodes", "4", *sets(WIDE), "--json")
-        wait_until(lambda: seen.most >= 4, 120)
+        wait_until(lambda: seen.most >= 4, 300)
         run = slow.begun()
         (job,) = (one for name, one in slow.jobs(run).items() if "-featurize-" in name)
         assert (job["spec"]["completionMode"], job["spec"]["completions"], job["spec"]["parallelism"]) == ("Indexed", SHARDS, 4)
@@ -109,7 +109,7 @@ def test_a_lost_pod_costs_its_shard_only_and_the_width_changes_while_it_runs(slo
 @pytest.mark.alone
 def test_a_run_outlives_the_node_that_its_driver_and_its_pods_are_on(slow: Installed, ours: Cluster, store: Store) -> None:
     running = slow.start("submit", "fashionTexture", "--on", "kubernetes", "--nodes", "4", *sets(WIDE), "--json")
-    wait_until(lambda: bool(slow.begun()) and sum(map(is_running, slow.pods(slow.begun(), "featurize"))) >= 4, 120)
+    wait_until(lambda: bool(slow.begun()) and sum(map(is_running, slow.pods(slow.begun(), "featurize"))) >= 4, 300)
     run = slow.begun()
     (driver,) = (pod for pod in slow.pods(run, "driver") if is_running(pod))
     lost = next(node for node in ours.nodes if node.name == driver["spec"]["nodeName"])

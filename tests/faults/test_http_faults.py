@@ -113,8 +113,9 @@ def test_a_run_whose_requests_sometimes_fail_is_done_as_ever(rig: Rig, folder: P
     assert set(rig.proxy.fired) == set(KINDS), "a kind of fault was never tried"
 
 
-def test_a_run_whose_requests_often_fail_is_done_or_ends_clearly(rig: Rig, folder: Path, expected: dict[str, str]) -> None:
-    for seed in range(SEEDS):
+@pytest.mark.parametrize("seeds", [1, pytest.param(SEEDS, marks=pytest.mark.full)])
+def test_a_run_whose_requests_often_fail_is_done_or_ends_clearly(rig: Rig, folder: Path, expected: dict[str, str], seeds: int) -> None:
+    for seed in range(seeds):
         rig.empty()
         run = whole.request(rig.store, folder)
         rig.proxy.script = often(seed, FREQUENT)
@@ -122,13 +123,16 @@ def test_a_run_whose_requests_often_fail_is_done_or_ends_clearly(rig: Rig, folde
         finish(rig, run, expected)
 
 
+@pytest.mark.parametrize("quarters", [(0, 2), pytest.param((1, 3), marks=pytest.mark.full)])
 @pytest.mark.parametrize("kind", ["503", "refused", "lost"])
-def test_an_outage_ends_a_run_clearly_and_costs_nothing_that_was_done(rig: Rig, folder: Path, expected: dict[str, str], kind: str) -> None:
+def test_an_outage_ends_a_run_clearly_and_costs_nothing_that_was_done(
+    rig: Rig, folder: Path, expected: dict[str, str], kind: str, quarters: tuple[int, ...]
+) -> None:
     run = whole.request(rig.store, folder)
     before = rig.proxy.requests
     whole.drive(rig.store, run)
     length = rig.proxy.requests - before
-    for quarter in range(4):
+    for quarter in quarters:
         rig.empty()
         run = whole.request(rig.store, folder)
         rig.proxy.script = from_request(rig.proxy.requests + 1 + length * quarter // 4, kind)

@@ -1,6 +1,6 @@
 """kill -9 at every store and process call of a 24-picture run, enumerated.
 
-What a kill leaves behind is the store as it was after the last write, so the run is recorded
+Every few calls in `make test`, every one in `make test-full`. What a kill leaves behind is the store as it was after the last write, so the run is recorded
 once with the store's state at every call; from each state that differs, a new driver goes on.
 """
 
@@ -129,18 +129,20 @@ def go_on(store: MemoryStore, clean: Recording) -> Known:
     return whole.drive(store, run)
 
 
-def test_a_controller_killed_at_any_call_is_followed_by_one_that_ends_the_run_the_same(recording: Recording) -> None:
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.full)])
+def test_a_controller_killed_at_any_call_is_followed_by_one_that_ends_the_run_the_same(recording: Recording, every: int) -> None:
     assert len(recording.calls) > 300
     assert len(recording.states) > 60
-    for name, state in recording.states:
+    for name, state in recording.states[::every]:
         store = MemoryStore(state)
         check_like_the_clean_run(store, go_on(store, recording), recording, name)
 
 
-def test_a_stage_killed_at_any_of_its_calls_is_started_again_and_ends_the_same(recording: Recording) -> None:
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.full)])
+def test_a_stage_killed_at_any_of_its_calls_is_started_again_and_ends_the_same(recording: Recording, every: int) -> None:
     killed = 0
-    for state, command, environment, calls in recording.spawns:
-        for number in range(1, calls + 1):
+    for spawned, (state, command, environment, calls) in enumerate(recording.spawns):
+        for number in range(1 + spawned % min(every, calls), calls + 1, every):
             for when in ("before", "after"):
                 store = MemoryStore(state)
                 faulty = FaultyStore(store, raise_at(number, when))
@@ -165,4 +167,4 @@ def test_a_stage_killed_at_any_of_its_calls_is_started_again_and_ends_the_same(r
                 assert turns[0].poll() == 137
                 check_like_the_clean_run(store, known, recording, where)
                 killed += 1
-    assert killed > 150
+    assert killed > 150 / every

@@ -1,4 +1,4 @@
-"""Twenty real kills of real processes: controllers and stages, at whatever they were doing."""
+"""Real kills of real processes: controllers and stages, at whatever they were doing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from tests.support import command
 from tests.support.pictures import make_folder
 from tests.support.whole import SMALL
 
-KILLS = 20
 PATIENCE_S = 60.0
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="stage processes are found through /proc")
 
@@ -53,20 +52,21 @@ def begin(store: Path, source: Path, log: Path) -> subprocess.Popen[bytes]:
     return command.start(store, "submit", "mine", "--source", str(source), *command.sets(SMALL), log=log)
 
 
-def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [8, pytest.param(20, marks=pytest.mark.full)])
+def test_kills_change_nothing(tmp_path: Path, count: int) -> None:
     source = make_folder(tmp_path / "pictures", {"bars": 12, "rows": 12})
     clean = tmp_path / "clean"
     done = command.run(clean, "submit", "mine", "--source", str(source), *command.sets(SMALL))
     assert done.returncode == 0, done.stderr
     expected = digests(clean)
-    dice = random.Random(20)
+    dice = random.Random(count)
     kills, rounds = {"controller": 0, "stage": 0}, 0
-    while sum(kills.values()) < KILLS:
+    while sum(kills.values()) < count:
         rounds += 1
         store, log = tmp_path / f"store-{rounds}", tmp_path / f"log-{rounds}"
         while True:
             running = begin(store, source, log)
-            if sum(kills.values()) < KILLS:
+            if sum(kills.values()) < count:
                 _kill_something(running, store, kills, dice)
             if running.wait(timeout=PATIENCE_S) == 0:
                 break
@@ -75,8 +75,8 @@ def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
         assert digests(store) == expected, log.read_text()
         assert len(list((store / "snapshots" / "mine").iterdir())) == 1
         assert command.processes_of(store) == []
-    assert sum(kills.values()) == KILLS
-    assert min(kills.values()) >= 5
+    assert sum(kills.values()) == count
+    assert min(kills.values()) >= count // 4
 
 
 def _none_left(store: Path) -> bool:

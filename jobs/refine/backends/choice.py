@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 
+from common.cntk import interpreter
 from common.errors import BadInput
-from jobs.refine.backends import interpreter
 from jobs.refine.backends.base import Backend, Settings
 from jobs.refine.backends.cntk import Cntk
 from jobs.refine.network import Network, Weights

@@ -7,9 +7,9 @@ from dataclasses import asdict
 import msgspec
 import numpy as np
 
+from common.cntk.interpreter import ANSWER_S, Failed, Memory, Worker
 from common.errors import BadInput, BadParameters
 from jobs.refine.backends.base import Floats, OutOfMemory, Settings, State, Step
-from jobs.refine.backends.interpreter import ANSWER_S, Failed, Memory, Worker
 from jobs.refine.network import HEAD_BIAS, HEAD_WEIGHTS, Network, Weights, depths
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from common.cntk import interpreter
 from images import cntk as second
-from jobs.refine.backends import interpreter
 
 
 def test_the_tree_for_the_image_works_from_another_place(cntk: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.support import whole
 from tests.support.turns import Turns
 
 OTHER = (*whole.SMALL, "featurize.batch=3", "svm_CVals=[1]", "gate.minDifference=-1")
-INTERLEAVINGS = 100
+INTERLEAVINGS = 50
 
 
 def readable(store: MemoryStore, known: Known) -> bool:

@@ -11,12 +11,14 @@ import onnx
 import pytest
 
 from common import model
+from common.cntk import interpreter
 from common.errors import BadInput
 from common.images import preprocess
-from common.model import FEATURES, IMAGE, Card, Model
-from jobs.refine import legacy
+from common.model import FEATURES, IMAGE, Model
+from jobs.backbones import cntk_files, reading
+from jobs.backbones.reading import Made
+from jobs.backbones.wishes import Wish
 from jobs.refine import network as networks
-from jobs.refine.backends import interpreter
 from tests.conftest import CNTK
 
 SIDE = 64
@@ -31,6 +33,10 @@ def made(folder: Path, side: int, name: str) -> tuple[Path, Path]:
     return path, features
 
 
+def read(path: Path, node: str = "", seconds: float = reading.SECONDS) -> Made:
+    return reading.read(path, Wish(name="old", kind="CNTK", node=node), seconds)
+
+
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     if not (CNTK / "bin" / "python3.6").exists():
@@ -39,38 +45,36 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="module")
-def converted(old: tuple[Path, Path]) -> tuple[bytes, Card]:
+def converted(old: tuple[Path, Path]) -> Made:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(interpreter.HOME, str(CNTK))
-        return legacy.from_cntk(old[0])
+        return read(old[0])
 
 
-def test_features_are_those_that_cntk_computes(old: tuple[Path, Path], converted: tuple[bytes, Card]) -> None:
-    data, card = converted
+def test_features_are_those_that_cntk_computes(old: tuple[Path, Path], converted: Made) -> None:
     with np.load(old[1]) as known:
-        found = model.load(data, card).run(known["shown"], FEATURES)
+        found = model.load(converted.network, converted.card).run(known["shown"], FEATURES)
         np.testing.assert_allclose(found, known["features"], atol=1e-4)
-    assert card.dimension == found.shape[1] == 16
-    assert card.training["cut"] == "z.x.x.r"
+    assert converted.card.dimension == found.shape[1] == 16
+    assert converted.notes[0] == "cut at 'z.x.x.r'"
 
 
-def test_the_card_says_how_it_saw_pictures(converted: tuple[bytes, Card]) -> None:
+def test_the_card_says_how_it_saw_pictures(converted: Made) -> None:
     picture = np.zeros((SIDE, SIDE, 3), np.uint8)
     picture[..., 0] = 200  # red
-    seen = preprocess(picture, converted[1].preprocessing)
+    seen = preprocess(picture, converted.card.preprocessing)
     assert [float(plane.mean()) for plane in seen] == [-114.0, -114.0, 86.0]
 
 
-def test_the_graph_is_of_today(converted: tuple[bytes, Card]) -> None:
-    graph = onnx.load_from_string(converted[0])
+def test_the_graph_is_of_today(converted: Made) -> None:
+    graph = onnx.load_from_string(converted.network)
     assert [value.name for value in graph.graph.input] == [IMAGE]
     assert graph.opset_import[0].version == model.OPSET
     onnx.checker.check_model(graph)
 
 
-def test_it_takes_pictures_of_other_sizes_as_cntk_did(tmp_path: Path, converted: tuple[bytes, Card], cntk: None) -> None:
-    data, _ = converted
-    other, _ = legacy.from_cntk(made(tmp_path, 75, "z.x.x.r")[0])
+def test_it_takes_pictures_of_other_sizes_as_cntk_did(tmp_path: Path, converted: Made, cntk: None) -> None:
+    data, other = converted.network, read(made(tmp_path, 75, "z.x.x.r")[0]).network
     _, weights = networks.read(other, IMAGE, FEATURES, 16)
     pads = [[list(one.ints) for one in node.attribute if one.name == "pads"] for node in onnx.load_from_string(other).graph.node]
     assert pads == [[list(one.ints) for one in node.attribute if one.name == "pads"] for node in onnx.load_from_string(data).graph.node]
@@ -78,20 +82,18 @@ def test_it_takes_pictures_of_other_sizes_as_cntk_did(tmp_path: Path, converted:
     assert Model(data).run(np.zeros((1, 3, 75, 75), np.float32), FEATURES).shape == (1, 16)
 
 
-def test_it_can_be_refined(converted: tuple[bytes, Card]) -> None:
-    data, card = converted
-    network, weights = networks.read(data, IMAGE, FEATURES, card.dimension)
+def test_it_can_be_refined(converted: Made) -> None:
+    network, weights = networks.read(converted.network, IMAGE, FEATURES, converted.card.dimension)
     assert len(networks.trainable(network, weights).statistics) == 18
 
 
 def test_without_the_known_name_the_rectifier_before_the_last_pooling_is_taken(tmp_path: Path, cntk: None) -> None:
-    _, card = legacy.from_cntk(made(tmp_path, SIDE, "another")[0])
-    assert card.training["cut"] == "another"
+    assert read(made(tmp_path, SIDE, "another")[0]).notes[0] == "cut at 'another'"
 
 
 def test_an_unknown_node_is_refused_with_those_that_there_are(old: tuple[Path, Path], cntk: None) -> None:
     with pytest.raises(BadInput, match=r"no node 'z\.y'.*z\.x\.x\.r.*--node"):
-        legacy.from_cntk(old[0], "z.y")
+        read(old[0], "z.y")
 
 
 HOSTILE: dict[str, Callable[[bytes], bytes]] = {
@@ -112,17 +114,16 @@ def test_what_is_no_model_is_refused(tmp_path: Path, old: tuple[Path, Path], nam
     path = tmp_path / "hostile.model"
     path.write_bytes(HOSTILE[name](old[0].read_bytes()))
     with pytest.raises(BadInput, match=r"hostile\.model"):
-        legacy.from_cntk(path)
-
-
-def test_a_huge_file_is_not_even_read(tmp_path: Path) -> None:
-    path = tmp_path / "hostile.model"
-    with path.open("wb") as file:
-        file.truncate(model.MAX_MODEL_BYTES + 1)
-    with pytest.raises(BadInput, match="bytes, more than"):
-        legacy.from_cntk(path)
+        read(path)
 
 
 def test_a_file_that_takes_for_ever_is_given_up(old: tuple[Path, Path], cntk: None) -> None:
     with pytest.raises(BadInput, match="in time"):
-        legacy.from_cntk(old[0], seconds=0.0)
+        cntk_files.read(old[0].read_bytes(), Wish(name="old", kind="CNTK"), seconds=0.0)
+
+
+def test_without_cntk_the_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "old.model"
+    path.write_bytes(b"anything")
+    with pytest.raises(BadInput, match=r"old\.model .* `make cntk` does that; or export the network to ONNX"):
+        read(path)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from common.cntk import interpreter
+from common.cntk.interpreter import Failed, Worker
 from common.errors import BadInput, Retryable
-from jobs.refine.backends import interpreter
-from jobs.refine.backends.interpreter import Failed, Worker
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_worker_that_hangs_is_ended(worker: Worker) -> None:
 def test_it_dies_with_who_started_it_even_stopped_in_the_middle(cntk: None) -> None:
     code = """
 import os, sys
-from jobs.refine.backends.interpreter import Worker
+from common.cntk.interpreter import Worker
 worker = Worker("training")
 print(worker._process.pid, worker._folder, flush=True)
 sys.stdin.read()
