@@ -115,6 +115,6 @@ BAD: Mapping[str, Callable[[Picture], Picture]] = {
     "grey": lambda one: one.convert("L"),
     "flat": lambda one: one.resize((one.width, one.height // 4)),
     "tiny": lambda one: one.resize((48, 48)),
-    "plain": lambda one: Image.new("RGB", one.size, one.resize((1, 1)).getpixel((0, 0))),  # type: ignore[arg-type]
+    "plain": lambda one: Image.new("RGB", one.size, one.resize((1, 1)).getpixel((0, 0))),
     "text": _page,
 }

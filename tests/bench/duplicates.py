@@ -44,6 +44,7 @@ LIMITS = (
     "Neither hash finds much of what was cropped, padded or rotated: that takes a network's vectors. cleanvision calls pictures greyscale "
     "that have one channel; ours also those whose three channels are alike."
 )
+PEERS = ("PDQ", "pHash 16")
 Bits = NDArray[np.bool_]
 
 
@@ -170,9 +171,9 @@ def recall(folder: Path) -> list[Row]:
 def _all_hashes(place: Path, pictures: Sequence[bytes]) -> dict[str, Bits]:
     """Return bits by hash, (n, 256) each."""
     _written(place, pictures)
-    peers("hashes", place, place / "peers.npz")
+    peers("hashes", place, place)
     ours = hashes.matrix([hashes.hash_picture("", data, hashes.look_at(data)) for data in pictures])
-    return {"ours": np.unpackbits(ours, axis=1).astype(bool), **np.load(place / "peers.npz")}
+    return {"ours": np.unpackbits(ours, axis=1).astype(bool), **{name: np.load(place / f"{name}.npy") for name in PEERS}}
 
 
 def _nearest(bits: Bits) -> int:

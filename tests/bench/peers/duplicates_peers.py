@@ -1,7 +1,7 @@
 """The peers of bench-duplicates, in an environment of their own.
 
-Usage: duplicates_peers.py hashing FOLDER | search FILE.npy | quality FOLDER | hashes FOLDER FILE.npz
-All but the last end with a line of JSON: `seconds`, and what was found.
+Usage: duplicates_peers.py hashing FOLDER | search FILE.npy | quality FOLDER | hashes FOLDER PLACE
+All end with a line of JSON: what was found, and in how many `seconds`.
 """
 
 import contextlib
@@ -57,7 +57,7 @@ def quality(folder: str) -> dict[str, Any]:
     return {"seconds": seconds, "kinds": {kind: [Path(file).name for file in flags.index[flags]] for kind, flags in kinds.items()}}
 
 
-def hashes(folder: str, file: str) -> dict[str, Any]:
+def hashes(folder: str, place: str) -> dict[str, Any]:
     import imagehash
     import pdqhash
     from PIL import Image
@@ -67,7 +67,8 @@ def hashes(folder: str, file: str) -> dict[str, Any]:
         image = Image.open(picture).convert("RGB")
         found["PDQ"].append(pdqhash.compute(np.asarray(image))[0] > 0)
         found["pHash 16"].append(imagehash.phash(image, 16).hash.ravel())
-    np.savez(file, **{name: np.array(bits, bool) for name, bits in found.items()})
+    for name, bits in found.items():
+        np.save(Path(place, f"{name}.npy"), np.array(bits, bool))
     return {}
 
 
