@@ -101,7 +101,7 @@ format: $(VENV)/.develops ## Put the code into shape
 bench: $(VENV)/.develops torch $(if $(filter 0,$(shell id -u)),for-our-cluster) ## Measure beside peers and write docs/benchmarks.md (some 30 minutes; bench-NAME: one of them)
 	@$(BIN)/python -m tests.bench
 
-.PHONY: bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine bench-serve bench-curate
+.PHONY: bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine bench-serve bench-curate bench-duplicates
 bench-train: $(VENV)/.develops ## Training against scikit-learn's GridSearchCV
 bench-report: $(VENV)/.develops ## The report of 10,000 predictions against its budgets
 bench-featurize: $(VENV)/.develops ## Featurizing against onnxruntime alone and timm
@@ -112,7 +112,8 @@ bench-controller: $(VENV)/.develops for-our-cluster ## What the driver costs on 
 bench-refine: $(VENV)/.develops torch ## An epoch of refinement against a bare torch loop
 bench-serve: $(VENV)/.develops ## The service against LitServe, a plain one, and no service at all
 bench-curate: $(VENV)/.develops ## Planted trouble found again, and what leaving it out is worth, beside cleanlab: [FABRICS=DIR] [SEEDS=4] [EACH=200]
-bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine bench-serve bench-curate:
+bench-duplicates: $(VENV)/.develops ## Same pictures and bad ones against imagededup, PDQ and cleanvision: [FABRICS=DIR]
+bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine bench-serve bench-curate bench-duplicates:
 	@$(BIN)/python -m tests.bench.$(@:bench-%=%)
 
 # Photographs of garments, in class folders; without them that table says so. REFINED=1 refines as well, which takes a GPU or hours.

@@ -41,7 +41,10 @@ class Row(Value, frozen=True, kw_only=True):
 
 
 class Entry(Value, frozen=True, kw_only=True):
-    """A row of a dataset version. `reason` says why it is not kept; `source_label` is the source's word."""
+    """A row of a dataset version. `reason` says why it is not kept; `source_label` is the source's word.
+
+    `flags` are the kinds of what is amiss with the picture, such as "dark blurry"; they leave nothing out.
+    """
 
     id: str
     name: str
@@ -53,6 +56,7 @@ class Entry(Value, frozen=True, kw_only=True):
     reason: str
     first: int
     licence: str
+    flags: str = ""
 
 
 class Score(Value, frozen=True, kw_only=True):

@@ -6,10 +6,11 @@ every picture kept for training and every one kept for testing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from common.dataset import TEST, TRAIN, Entry
+from jobs.dedup import frequencies, hashes
 from jobs.dedup.hashes import Hash
 
 if TYPE_CHECKING:
@@ -19,14 +20,18 @@ if TYPE_CHECKING:
 _BLOCK = 2048
 
 
-def crossings(entries: Sequence[Entry], hashes: Mapping[str, Hash], distance: int) -> Iterator[tuple[str, str, str]]:
+def crossings(
+    entries: Sequence[Entry], known: Mapping[str, Hash], distance: int, ways: Iterable[str] = frequencies.UPRIGHT
+) -> Iterator[tuple[str, str, str]]:
     """Yield (training picture, test picture, why) for each pair that should be on one side: none, in a sound split."""
     train = [entry for entry in entries if entry.kept and entry.side == TRAIN]
     test = [entry for entry in entries if entry.kept and entry.side == TEST]
     yield from _same(train, test, "group", [one.group for one in train], [one.group for one in test])
-    pixels = [hashes[one.id].pixels for one in train], [hashes[one.id].pixels for one in test]
+    pixels = [known[one.id].pixels for one in train], [known[one.id].pixels for one in test]
     yield from _same(train, test, "pixels", *pixels)
-    yield from _near(train, test, hashes, distance)
+    ours, theirs = ([one for one in side if not known[one.id].plain] for side in (train, test))
+    for way in ways:
+        yield from _near(ours, theirs, known, distance, way)
 
 
 def _same(train: Sequence[Entry], test: Sequence[Entry], what: str, ours: list[str], theirs: list[str]) -> Iterator[tuple[str, str, str]]:
@@ -36,20 +41,23 @@ def _same(train: Sequence[Entry], test: Sequence[Entry], what: str, ours: list[s
             yield known[mark].name, entry.name, f"the same {what}"
 
 
-def _near(train: Sequence[Entry], test: Sequence[Entry], hashes: Mapping[str, Hash], distance: int) -> Iterator[tuple[str, str, str]]:
+def _near(
+    train: Sequence[Entry], test: Sequence[Entry], known: Mapping[str, Hash], distance: int, way: str
+) -> Iterator[tuple[str, str, str]]:
     import numpy as np
 
-    ours, theirs = _bits(train, hashes), _bits(test, hashes)
+    ours = hashes.matrix([known[one.id] for one in train])
+    theirs = _bits(frequencies.turned(hashes.matrix([known[one.id] for one in test]), way))
     for start in range(0, len(train), _BLOCK):
-        block = ours[start : start + _BLOCK]
+        block = _bits(ours[start : start + _BLOCK])
         # Of two rows of bits, those that differ are the ones of either that are not shared.
         apart = block.sum(axis=1)[:, None] + theirs.sum(axis=1)[None, :] - 2 * (block @ theirs.T)
         for row, column in np.argwhere(apart <= distance).tolist():
-            yield train[start + row].name, test[column].name, f"{apart[row, column]:.0f} bits apart"
+            how = "" if way == "upright" else f", {way}"
+            yield train[start + row].name, test[column].name, f"{apart[row, column]:.0f} bits apart{how}"
 
 
-def _bits(entries: Sequence[Entry], hashes: Mapping[str, Hash]) -> NDArray[np.float32]:
+def _bits(packed: NDArray[np.uint8]) -> NDArray[np.float32]:
     import numpy as np
 
-    raw = np.frombuffer(b"".join(bytes.fromhex(hashes[one.id].dhash) for one in entries), dtype=np.uint8)
-    return np.unpackbits(raw).reshape(len(entries), -1).astype(np.float32) if entries else np.zeros((0, 256), np.float32)
+    return np.unpackbits(packed, axis=1).astype(np.float32)

@@ -4,52 +4,79 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from common import edits, images, shards
+from common import edits, shards
 from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, TRAIN, VERSION, Entry, Row, rows_of
 from common.errors import BadInput
+from common.parameters import Values
 from common.progress import track
 from common.records import Edit, read_json
 from common.stage import StepFunction, Work
 from common.tables import read_table, write_table
-from jobs.dedup import hashes, proof, split, version
+from jobs.dedup import flags, frequencies, hashes, proof, quality, search, split, version
+
+R = TypeVar("R", hashes.Hash, quality.Measure)
 
 # A class with so few groups is scored by leaving out one group at a time.
 FEW_GROUPS = 3
 
 
 def hash_shard(work: Work) -> None:
-    """Hash every picture of a shard; content: a table in the shard's order."""
+    """Hash and measure every picture of a shard; content: two tables in the shard's order."""
     shard = work.the_unit()
     size = len(shards.read_index(shard))
-    rows = [
-        hashes.hash_picture(entry.id, images.decode(data), entry.size)
-        for entry, data in track(shards.read_pictures(shard), work.progress, size, "pictures")
-    ]
-    work.out.write(hashes.HASHES, write_table(rows, hashes.Hash))
-    work.out.info |= {"items": len(rows)}
+    kind = work.parameters.text("dedup.hash")
+    hashed, measured = [], []
+    for entry, data in track(shards.read_pictures(shard), work.progress, size, "pictures"):
+        seen = hashes.look_at(data, kind)
+        hashed.append(hashes.hash_picture(entry.id, data, seen, kind))
+        measured.append(quality.measure(entry.id, seen))
+    work.out.write(hashes.HASHES, write_table(hashed, hashes.Hash))
+    work.out.write(quality.MEASURES, write_table(measured, quality.Measure))
+    work.out.info |= {"items": len(hashed)}
 
 
 def make_version(work: Work) -> None:
-    """Write the dataset version: groups, exclusions with reasons, the split."""
+    """Write the dataset version: groups, exclusions with reasons, the split; flags; and which pictures are the same."""
     rows = rows_of(work.inputs["snapshot"])
-    known = _hashes(work)
-    order = sorted(known)
-    distance = work.parameters.integer("dedup.distance")
-    same = [(order[i], order[j]) for i, j in hashes.pairs([known[one] for one in order], distance)]
-    entries = version.judge(rows, known, same, _place(work, rows, same), _words(work))
-    _prove(entries, known, distance)
+    known = {one.id: one for one in _tables(work, hashes.HASHES, hashes.Hash)}
+    same = _same(work, known)
+    tied = [(one.one, one.other) for one in same]
+    there = {row.id for row in rows if not row.gone}
+    measures = [one for one in _tables(work, quality.MEASURES, quality.Measure) if one.id in there]
+    flagged = flags.flags_of(measures, work.parameters)
+    entries = version.judge(rows, known, tied, _place(work, rows, tied), _words(work), flagged)
+    _prove(entries, known, work.parameters)
     work.out.write(VERSION, write_table(entries, Entry))
+    work.out.write(search.SAME, write_table(same, search.Same))
+    work.out.write(quality.MEASURES, write_table(measures, quality.Measure))
     work.out.info |= _facts(entries, dedicated=any(row.dedicated and not row.gone for row in rows))
+    work.out.info |= {"same": _kinds_of(same, there), "quality": flags.distribution(measures, flagged, work.parameters)}
 
 
 STEPS: Mapping[str, StepFunction] = {"dedup/hash": hash_shard, "dedup/dataset": make_version}
 
 
-def _hashes(work: Work) -> dict[str, hashes.Hash]:
-    tables = (read_table(unit.read(hashes.HASHES), hashes.Hash) for unit in work.inputs["hashes"].units)
-    return {row.id: row for table in tables for row in table}
+def _tables(work: Work, name: str, kind: type[R]) -> list[R]:
+    """Return the rows of all shards, in order of picture."""
+    rows = (row for unit in work.inputs["hashes"].units for row in read_table(unit.read(name), kind))
+    return sorted({row.id: row for row in rows}.values(), key=lambda row: row.id)
+
+
+def _same(work: Work, known: Mapping[str, hashes.Hash]) -> list[search.Same]:
+    order = sorted(known)
+    found = search.pairs([known[one] for one in order], work.parameters.integer("dedup.distance"), _ways(work.parameters))
+    return [search.Same(one=order[i], other=order[j], how=how, apart=apart) for i, j, how, apart in found]
+
+
+def _kinds_of(same: list[search.Same], there: set[str]) -> dict[str, int]:
+    """Return how many pairs of pictures that are there are the same, by what makes them so."""
+    return dict(sorted(Counter(one.how for one in same if {one.one, one.other} <= there).items()))
+
+
+def _ways(parameters: Values) -> tuple[str, ...]:
+    return frequencies.WAYS[parameters.text("dedup.orientations")]
 
 
 def _words(work: Work) -> dict[str, Edit]:
@@ -68,9 +95,9 @@ def _place(work: Work, rows: list[Row], same: list[tuple[str, str]]) -> dict[str
     )
 
 
-def _prove(entries: list[Entry], known: Mapping[str, hashes.Hash], distance: int) -> None:
+def _prove(entries: list[Entry], known: Mapping[str, hashes.Hash], parameters: Values) -> None:
     """Stop rather than hand on a split that leaks: every figure after it would lie."""
-    leaks = list(proof.crossings(entries, known, distance))
+    leaks = list(proof.crossings(entries, known, parameters.integer("dedup.distance"), _ways(parameters)))
     if leaks:
         ours, theirs, why = leaks[0]
         raise BadInput(f"The split leaks in {len(leaks)} pairs, such as {ours} (train) and {theirs} (test): {why}. Please report this.")

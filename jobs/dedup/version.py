@@ -1,7 +1,9 @@
 """The dataset version: for each row of the snapshot its label, group, side, and whether it is kept.
 
 The order of the reasons is the order of the rules: refused pictures, a person's word, groups on
-both sides, label conflicts, duplicates. Of duplicates the earliest stays; of those the largest.
+both sides, label conflicts, duplicates. Of duplicates stays the one that was there first, or else splits would move; of those
+that came together the largest, then the least compressed. What is left out as a duplicate is the same as the
+picture that stays, not as one between them: chains end at the first link.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from common.dataset import Entry, Row
 from common.records import Edit
@@ -62,6 +65,7 @@ def judge(
     same: Iterable[tuple[str, str]],
     placed: Mapping[str, Placed],
     words: Mapping[str, Edit],
+    flags: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> list[Entry]:
     """Return one entry for each row that is still in the source, in order of name."""
     there = sorted((row for row in rows if not row.gone), key=lambda row: (row.label, row.name, row.id))
@@ -83,6 +87,7 @@ def judge(
                 reason=reason,
                 first=row.first,
                 licence=row.licence,
+                flags=" ".join(flags.get(row.id, ())),
             )
         )
     return entries
@@ -105,20 +110,23 @@ def _conflicts_and_duplicates(
 ) -> dict[tuple[str, str, str], str]:
     """Return the reason of each row that is in conflict with, or a duplicate of, another."""
     usable = [row for row in there if row.id and not (row.id in words and words[row.id].action == "exclude")]
-    cluster = _clusters({row.id for row in usable}, same)
-    together: dict[str, list[Row]] = defaultdict(list)
+    by_id: dict[str, list[Row]] = defaultdict(list)
     for row in usable:
-        together[cluster[row.id]].append(row)
-    reasons = {}
-    for rows in together.values():
-        names = {labels.get(row.id, row.label) for row in rows}
-        best = min(rows, key=lambda row: _rank(row, hashes[row.id]))
-        for row in rows:
-            wanted = row.id in words and words[row.id].action == "keep"
-            if len(names) > 1 and not wanted:
-                reasons[row.label, row.name, row.id] = f"label conflict: the same picture is under {' and '.join(sorted(names))}"
-            elif row is not best and not wanted:
-                reasons[row.label, row.name, row.id] = f"duplicate of {best.name}"
+        by_id[row.id].append(row)
+    near = _neighbours(by_id, same)
+    reasons: dict[tuple[str, str, str], str] = {}
+    stands: dict[str, Row] = {}
+    for row in sorted(usable, key=lambda row: _rank(row, hashes[row.id])):
+        names = {labels.get(other.id, other.label) for one in near[row.id] for other in by_id[one]}
+        wanted = row.id in words and words[row.id].action == "keep"
+        originals = [stands[one] for one in near[row.id] if one in stands]
+        if len(names) > 1 and not wanted:
+            reasons[row.label, row.name, row.id] = f"label conflict: the same picture is under {' and '.join(sorted(names))}"
+        elif originals and not wanted:
+            best = min(originals, key=lambda row: _rank(row, hashes[row.id]))
+            reasons[row.label, row.name, row.id] = f"duplicate of {best.name}"
+        else:
+            stands.setdefault(row.id, row)
     return reasons
 
 
@@ -126,21 +134,14 @@ def _rank(row: Row, known: Hash) -> tuple[int, int, int, str, str]:
     return row.first, -known.width * known.height, -known.size, row.name, row.id
 
 
-def _clusters(ids: set[str], same: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Union-find: return each id's cluster, named by its smallest id."""
-    parent = {one: one for one in ids}
-
-    def root(one: str) -> str:
-        while parent[one] != one:
-            parent[one] = parent[parent[one]]
-            one = parent[one]
-        return one
-
+def _neighbours(ids: Iterable[str], same: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    """Return for each id those that it is the same as, itself among them."""
+    near = {one: {one} for one in ids}
     for one, other in same:
-        if one in parent and other in parent:
-            low, high = sorted((root(one), root(other)))
-            parent[high] = low
-    return {one: root(one) for one in ids}
+        if one in near and other in near:
+            near[one].add(other)
+            near[other].add(one)
+    return near
 
 
 def groups_by_class(entries: Iterable[Entry]) -> dict[str, Counter[str]]:

@@ -13,7 +13,7 @@ from tests.bench import page, rows
 from tests.bench.page import Occasion, Words
 from tests.bench.rows import Bench
 
-HERE = ("train", "report", "featurize", "scrape", "backbone", "refine", "serve", "curate")
+HERE = ("train", "report", "featurize", "scrape", "backbone", "refine", "serve", "curate", "duplicates")
 ON_A_CLUSTER = ("nodes", "controller")  # our own, which needs root
 BENCHES = (*HERE, *ON_A_CLUSTER)
 PAGE = Path("docs/benchmarks.md")

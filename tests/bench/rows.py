@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 _WITHIN = re.compile(r"within ±(\d+\.?\d*)")
+_BELOW = re.compile(r"at most (\d+\.?\d*) below")
 
 
 @dataclass(frozen=True)
 class Row:
     """One comparison.
 
-    `goal` is the least ratio that will do, or words that begin with "within ±X": how far apart the
-    two figures may lie, in `unit`; or "not applicable: " and the reason, where all figures are None.
+    `goal` is the least ratio that will do, or words that begin with "within ±X" or "at most X below": how far apart the
+    two figures, or ours below the peer's, may lie, in `unit`; or "not applicable: " and the reason, where all figures are None.
+    Without a ratio there is nothing to reach.
     """
 
     what: str
@@ -39,9 +41,11 @@ class Row:
         if self.ours is None or self.peer is None or self.ratio is None:
             return None
         if isinstance(self.goal, str):
+            if below := _BELOW.match(self.goal):
+                return self.ours >= self.peer - float(below[1])
             found = _WITHIN.match(self.goal)
             if found is None:
-                raise ValueError(f"{self.what}: a goal in words begins with 'within ±X', not {self.goal!r}")
+                raise ValueError(f"{self.what}: a goal in words begins with 'within ±X' or 'at most X below', not {self.goal!r}")
             return abs(self.ours - self.peer) <= float(found[1])
         return self.ratio >= self.goal
 
@@ -68,6 +72,12 @@ def more(what: str, ours: float, peer: float, peer_name: str, unit: str, goal: f
 def below(what: str, ours: float, budget: float, budget_name: str, unit: str) -> Row:
     """Return the row of a figure that may not pass a budget."""
     return Row(what, round(ours, 2), round(budget, 2), budget_name, unit, round(budget / ours, 2), 1.0)
+
+
+def no_worse(what: str, ours: float, peer: float, peer_name: str, unit: str, allowed: float) -> Row:
+    """Return the row of two figures, of which the higher is better and ours may be a little lower."""
+    ratio = round((ours + allowed) / (peer + allowed), 2)
+    return Row(what, round(ours, 1), round(peer, 1), peer_name, unit, ratio, f"at most {allowed:g} below")
 
 
 def emit(bench: Bench) -> None:

@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -30,6 +31,16 @@ def drawing(kind: str, seed: int, side: int = 32) -> NDArray[np.uint8]:
     tint = random.uniform(0.7, 1.0, 3)
     painted: NDArray[np.uint8] = np.clip(shaded[..., None] * tint, 0, 255).astype(np.uint8)
     return painted
+
+
+def cloud(seed: int, width: int = 320, height: int = 240) -> NDArray[np.uint8]:
+    """Return an RGB picture of light and shade at several scales, as photographs have them: no two seeds alike."""
+    random = np.random.default_rng(seed)
+    painted = np.full((height, width, 3), 128.0, np.float32)
+    for cells, contrast in ((4, 35), (16, 25), (64, 15)):
+        coarse = random.normal(0, contrast, (cells, cells, 3)).astype(np.float32)
+        painted += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(painted, 0, 255).astype(np.uint8)
 
 
 def encode(picture: NDArray[np.uint8], kind: str = "PNG", **options: object) -> bytes:

@@ -44,6 +44,12 @@ def test_a_goal_is_a_ratio_or_a_distance() -> None:
     assert EQUAL.met
     assert Row("accuracy", 0.95, 0.92, "peer", "share", 1.03, "within ±0.02").met is False
     assert NOWHERE.met is None
+    assert Row("found", 0.5, 0.9, "peer", "%", None, "for orientation").met is None
+
+
+def test_a_figure_may_be_a_little_below_another() -> None:
+    assert [rows.no_worse("found", ours, 90.0, "peer", "%", 1.0).met for ours in (95.0, 89.0, 88.9)] == [True, True, False]
+    assert rows.no_worse("found", 0.0, 0.0, "peer", "%", 1.0).ratio == 1.0
 
 
 def test_a_goal_in_other_words_is_an_error() -> None:

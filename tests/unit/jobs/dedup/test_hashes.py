@@ -1,4 +1,4 @@
-"""Which pictures are the same."""
+"""What is kept of a picture to tell whether another is the same."""
 
 from __future__ import annotations
 
@@ -8,74 +8,88 @@ import pytest
 from PIL import Image
 
 from common import images
-from jobs.dedup.hashes import Hash, hash_picture, pairs
-from tests.support.pictures import drawing, encode
+from common.errors import BadInput
+from jobs.dedup import frequencies, hashes
+from jobs.dedup.hashes import DCT, DHASH, LOOKED_AT, Hash, hash_picture, look_at, matrix
+from tests.support.pictures import cloud, drawing, encode
 
 
-def hashed(name: str, pixels: images.Pixels) -> Hash:
-    return hash_picture(name, pixels, 100)
+def hashed(data: bytes, kind: str = DCT) -> Hash:
+    return hash_picture("a", data, look_at(data, kind), kind)
 
 
-def random_hashes(count: int, seed: int) -> list[Hash]:
-    random = np.random.default_rng(seed)
-    rows: list[Hash] = []
-    for number in range(count):
-        bits = random.bytes(32)
-        if number % 7 == 3:  # a near copy of the one before: three bits flipped
-            copy = bytearray(bytes.fromhex(rows[-1].dhash))
-            for place in random.choice(256, 3, replace=False):
-                copy[place // 8] ^= 1 << int(place) % 8
-            bits = bytes(copy)
-        rows.append(Hash(id=str(number), pixels=str(number), dhash=bits.hex(), width=1, height=1, size=1))
-    return rows
+def apart(one: Hash, other: Hash) -> int:
+    return (int(one.bits, 16) ^ int(other.bits, 16)).bit_count()
 
 
-def test_the_hash_is_imagehash_s_own_bit_for_bit() -> None:
-    pixels = drawing("spots", 3, side=90)
-    assert hashed("a", pixels).dhash == str(imagehash.dhash(Image.fromarray(pixels), hash_size=16))
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_dhash_is_imagehash_s_own_bit_for_bit(seed: int, kind: str) -> None:
+    data = encode(cloud(seed, 500, 400), kind)
+    assert hashed(data, DHASH).bits == str(imagehash.dhash(Image.fromarray(images.decode(data)), hash_size=16))
 
 
-def test_a_picture_encoded_anew_and_resized_is_the_same() -> None:
-    pixels = images.resize(drawing("noise", 1, side=16), 200, 200)
-    again = images.decode(encode(images.resize(pixels, 150, 150), "JPEG", quality=70))
-    assert list(pairs([hashed("a", pixels), hashed("b", again)], 12)) == [(0, 1)]
+@pytest.mark.parametrize("kind", [DCT, DHASH])
+@pytest.mark.parametrize(("side", "quality"), [(600, 30), (600, 95), (300, 90), (200, 75), (900, 80)])
+def test_a_picture_encoded_anew_and_resized_is_near(kind: str, side: int, quality: int) -> None:
+    pixels = cloud(1, 600, 600)
+    again = encode(images.resize(pixels, side, side), "JPEG", quality=quality)
+    assert apart(hashed(encode(pixels), kind), hashed(again, kind)) <= 12
 
 
-def test_other_pictures_are_not() -> None:
-    rows = [hashed(str(seed), drawing("noise", seed, side=64)) for seed in range(20)]
-    assert list(pairs(rows, 12)) == []
+def test_other_pictures_are_far() -> None:
+    rows = [hashed(encode(cloud(seed))) for seed in range(12)]
+    assert min(apart(one, other) for number, one in enumerate(rows) for other in rows[:number]) > 80
 
 
-def test_equal_pixels_are_the_same_at_distance_nought_whatever_the_file() -> None:
-    pixels = drawing("bars", 5)
-    png, bmp = images.decode(encode(pixels, "PNG")), images.decode(encode(pixels, "BMP"))
-    assert list(pairs([hashed("a", png), hashed("b", drawing("noise", 1)), hashed("c", bmp)], 0)) == [(0, 2)]
+def test_a_hash_knows_the_picture_s_size_in_full_and_its_file_s() -> None:
+    data = encode(cloud(1, 1200, 900), "JPEG")
+    found = hashed(data)
+    assert (found.width, found.height, found.size) == (1200, 900, len(data))
+    assert min(look_at(data).image.size) < 900 // 2
+
+
+def test_equal_pixels_have_equal_sums_whatever_the_file() -> None:
+    pixels = cloud(5)
+    png, bmp, other = (hashed(encode(one, kind)) for one, kind in ((pixels, "PNG"), (pixels, "BMP"), (cloud(6), "PNG")))
+    assert png.pixels == bmp.pixels != other.pixels
+
+
+def test_a_jpeg_whose_words_alone_were_changed_has_the_same_pixels() -> None:
+    plain = encode(cloud(2, 640, 480), "JPEG")
+    worded = plain[:2] + b"\xff\xfe\x00\x06word" + plain[2:]
+    assert hashed(plain).pixels == hashed(worded).pixels
+
+
+def test_pictures_without_content_are_compared_in_full() -> None:
+    """Two plain cloths differ in what a smaller decoding would not show."""
+    plain = np.full((1024, 1024, 3), 128, np.uint8)
+    woven = plain.copy()
+    woven[::2] += 40
+    woven[1::2] -= 40
+    found = [hashed(encode(one, "JPEG", quality=95)) for one in (plain, woven)]
+    assert all(one.plain for one in found)
+    assert found[0].pixels != found[1].pixels
+    assert hashed(encode(images.decode(encode(woven, "JPEG", quality=95)), "PNG")).pixels == found[1].pixels
 
 
 def test_the_shape_is_part_of_the_pixels() -> None:
     flat = np.zeros((16, 64, 3), np.uint8)
-    assert hashed("a", flat).pixels != hashed("b", flat.reshape(64, 16, 3)).pixels
+    assert hashed(encode(flat)).pixels != hashed(encode(flat.reshape(64, 16, 3))).pixels
 
 
-@pytest.mark.parametrize("distance", [0, 3, 100, 128])
-def test_pairs_are_those_of_a_slow_search(distance: int) -> None:
-    rows = random_hashes(120, seed=1)
-    slow = [
-        (i, j)
-        for i in range(len(rows))
-        for j in range(i + 1, len(rows))
-        if (int(rows[i].dhash, 16) ^ int(rows[j].dhash, 16)).bit_count() <= distance
-    ]
-    assert sorted(pairs(rows, distance)) == slow
+def test_a_matrix_has_the_bits_of_hashes_in_their_order() -> None:
+    rows = [hashed(encode(cloud(seed))) for seed in range(3)]
+    assert [row.tobytes().hex() for row in matrix(rows)] == [one.bits for one in rows]
+    assert matrix([]).shape == (0, 32)
 
 
-def test_blocks_meet_at_their_borders(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = random_hashes(50, seed=2)
-    whole = sorted(pairs(rows, 3))
-    monkeypatch.setattr("jobs.dedup.hashes._BLOCK", 7)
-    assert sorted(pairs(rows, 3)) == whole
-    assert whole
+def test_what_cannot_be_decoded_is_refused() -> None:
+    with pytest.raises(BadInput):
+        look_at(b"no picture")
 
 
-def test_no_pictures_have_no_pairs() -> None:
-    assert list(pairs([], 12)) == []
+def test_a_small_picture_is_looked_at_in_full() -> None:
+    assert look_at(encode(drawing("noise", 1, side=16), "JPEG")).image.size == (16, 16)
+    assert LOOKED_AT >= 2 * frequencies.SIDE
+    assert hashes.BITS == frequencies.KEPT**2

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from common.dataset import Entry, Row
 from common.records import Edit
 from jobs.dedup import proof, version
-from jobs.dedup.hashes import Hash, pairs
+from jobs.dedup.hashes import Hash
+from jobs.dedup.search import pairs
 from jobs.dedup.split import replay
 from jobs.scrape.rows import Fetched, advance
 from jobs.scrape.sources import Item
@@ -41,7 +42,7 @@ class World:
         rows = self.rows[::-1] if backwards else self.rows
         known = {row.id: _hash(row.id) for row in rows}
         order = sorted(known)
-        same = [(order[i], order[j]) for i, j in pairs([known[one] for one in order], DISTANCE)]
+        same = [(order[i], order[j]) for i, j, _, _ in pairs([known[one] for one in order], DISTANCE)]
         placed = replay(version.members(rows, same, version.group_name("auto", "")), 0.75)
         entries = version.judge(rows, known, same, placed, self.edits)
         assert list(proof.crossings(entries, known, DISTANCE)) == []
@@ -57,7 +58,7 @@ def _hash(image: str) -> Hash:
     motif, variant = (int(part) for part in image.split("-"))
     bits = bytearray(((motif * 2654435761 + 12345 * place) >> 7) % 256 for place in range(32))
     bits[0] ^= 1 << variant
-    return Hash(id=image, pixels=image, dhash=bytes(bits).hex(), width=10, height=10, size=10)
+    return Hash(id=image, pixels=image, bits=bytes(bits).hex(), content=256, width=10, height=10, size=10)
 
 
 def sides(entries: list[Entry]) -> dict[str, tuple[str, str]]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from common.dataset import TEST, TRAIN, Entry
-from jobs.dedup import proof
+from jobs.dedup import frequencies, proof
 from jobs.dedup.hashes import Hash
 from tests.support import trained
 
@@ -15,7 +15,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def hashed(image: str, bits: bytes | None = None, pixels: str = "") -> Hash:
-    return Hash(id=image, pixels=pixels or image, dhash=(bits or RANDOM.bytes(32)).hex(), width=1, height=1, size=1)
+    return Hash(id=image, pixels=pixels or image, bits=(bits or RANDOM.bytes(32)).hex(), content=256, width=1, height=1, size=1)
 
 
 def entry(image: str, side: str, group: str = "", *, kept: bool = True) -> Entry:
@@ -27,7 +27,7 @@ HASHES = {one.id: hashed(one.id) for one in SOUND}
 
 
 def flipped(image: str, count: int) -> bytes:
-    bits = bytearray(bytes.fromhex(HASHES[image].dhash))
+    bits = bytearray(bytes.fromhex(HASHES[image].bits))
     for place in range(count):
         bits[place // 8] ^= 1 << place % 8
     return bytes(bits)
@@ -49,6 +49,20 @@ def test_a_near_duplicate_across_the_sides_is_found(count: int) -> None:
 
 def test_one_bit_further_is_another_picture() -> None:
     assert leaks(entry("twin", TEST), hashed("twin", flipped("train-7", 13))) == []
+
+
+def test_a_near_duplicate_that_is_turned_is_found_where_turned_ones_are_the_same() -> None:
+    bits = np.frombuffer(flipped("train-7", 3), np.uint8)[None]
+    twin = hashed("twin", frequencies.turned(bits, "upside down").tobytes())
+    seen = [*SOUND, entry("twin", TEST)], {**HASHES, "twin": twin}
+    assert list(proof.crossings(*seen, 12)) == []
+    assert list(proof.crossings(*seen, 12, frequencies.WAYS["all"])) == [("train-7", "twin", "3 bits apart, upside down")]
+
+
+def test_pictures_without_content_leak_by_their_pixels_only() -> None:
+    plain = msgspec.structs.replace(hashed("twin", flipped("train-7", 0)), content=0)
+    assert leaks(entry("twin", TEST), plain) == []
+    assert leaks(entry("twin", TEST), msgspec.structs.replace(plain, pixels="train-7")) == [("train-7", "twin", "the same pixels")]
 
 
 def test_equal_pixels_and_shared_groups_are_found() -> None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import imagehash
+import numpy as np
 import pytest
+from PIL import Image
 
 from common.artifact import Artifact, seal
 from common.dataset import LEAVE_ONE_GROUP_OUT, TEST_SIDE, entries_of
 from common.errors import BadInput
+from common.images import image_id
 from common.records import Edit, Recipe, canonical
 from common.store.memory import MemoryStore
-from tests.support.pictures import make_folder
+from common.tables import read_table
+from jobs.dedup import hashes, quality, search
+from tests.support.pictures import cloud, encode, make_folder
 from tests.support.rooms import commit, defaults, run_step
 from tests.support.scraped import snapshot_of
 
@@ -78,3 +84,38 @@ def test_a_dedicated_test_list_without_a_class_is_an_error(memory: MemoryStore, 
     (folder / "dedicatedTestImages.tsv").write_text("bars\t0003.png\n")
     with pytest.raises(BadInput, match="'rows' has no picture on the test side"):
         version_of(memory, snapshot_of(memory, folder))
+
+
+def test_the_version_says_which_pictures_are_the_same_and_what_is_amiss(memory: MemoryStore, folder: Path) -> None:
+    picture = cloud(1, 400, 300)
+    for name, pixels in (("bars/a.png", picture), ("bars/b.png", picture[:, ::-1])):
+        (folder / name).write_bytes(encode(np.ascontiguousarray(pixels)))
+    (folder / "bars/c.jpg").write_bytes(encode(picture, "JPEG", quality=60))
+    (folder / "rows/night.png").write_bytes(encode(cloud(2) // 8))
+    snapshot = snapshot_of(memory, folder)
+    version, turned = version_of(memory, snapshot), version_of(memory, snapshot, dedup_orientations="mirrored")
+    same = read_table(version.read(search.SAME), search.Same)
+    assert [(one.how, one.apart <= 12) for one in same] == [("upright", True)]
+    assert version.info["same"] == {"upright": 1}
+    assert turned.info["same"] == {"mirrored": 2, "upright": 1}
+    named = {entry.name: entry for entry in entries_of(version)}
+    assert "dark" in named["rows/night.png"].flags.split()
+    assert named["rows/night.png"].kept
+    assert version.info["quality"]["dark"]["flagged"] == 1
+    assert {one.id for one in read_table(version.read(quality.MEASURES), quality.Measure)} == {one.id for one in named.values()}
+    assert [named[f"bars/{name}"].reason for name in ("a.png", "b.png", "c.jpg")] == ["", "", "duplicate of bars/a.png"]
+
+
+def test_another_threshold_needs_no_other_hashes(memory: MemoryStore, folder: Path) -> None:
+    snapshot = snapshot_of(memory, folder)
+    entries = entries_of(version_of(memory, snapshot, quality_dark=1.0))
+    assert all("dark" in entry.flags.split() for entry in entries)
+
+
+def test_dhash_is_used_where_it_is_asked_for(memory: MemoryStore, folder: Path) -> None:
+    (folder / "bars/a.png").write_bytes(encode(cloud(1)))
+    snapshot = snapshot_of(memory, folder)
+    values = defaults(dedup_hash="dhash")
+    hashed = [run_step(memory, "dedup/hash", {"snapshot": snapshot}, values, unit=unit) for unit in snapshot.units]
+    rows = {one.id: one for unit in hashed for one in read_table(unit.read(hashes.HASHES), hashes.Hash)}
+    assert rows[image_id(encode(cloud(1)))].bits == str(imagehash.dhash(Image.fromarray(cloud(1)), hash_size=16))

@@ -30,7 +30,7 @@ def row(image: str, label: str = "a", name: str = "", **changed: object) -> Row:
 
 def hashes(rows: Iterable[Row], **sides: int) -> dict[str, Hash]:
     return {
-        one.id: Hash(id=one.id, pixels=one.id, dhash="00" * 32, width=sides.get(one.id, 100), height=100, size=1000)
+        one.id: Hash(id=one.id, pixels=one.id, bits="00" * 32, content=256, width=sides.get(one.id, 100), height=100, size=1000)
         for one in rows
         if one.id
     }
@@ -54,7 +54,9 @@ def test_an_ordinary_picture_is_kept() -> None:
 
 
 def test_of_duplicates_the_earliest_stays_and_of_those_the_largest() -> None:
-    found = judged([row("late", first=2), row("small"), row("large")], [("late", "small"), ("small", "large")], late=900, large=200)
+    found = judged(
+        [row("late", first=2), row("small"), row("large")], [("late", "large"), ("late", "small"), ("small", "large")], late=900, large=200
+    )
     assert [entry.kept for entry in (found["a/late"], found["a/small"], found["a/large"])] == [False, False, True]
     assert found["a/late"].reason == "duplicate of a/large.jpg"
 
@@ -62,6 +64,40 @@ def test_of_duplicates_the_earliest_stays_and_of_those_the_largest() -> None:
 def test_the_same_picture_under_two_labels_is_a_conflict_and_neither_stays() -> None:
     found = judged([row("x", "a"), row("x", "b")])
     assert {entry.reason for entry in found.values()} == {"label conflict: the same picture is under a and b"}
+
+
+CHAIN = [("first", "middle"), ("middle", "last")]
+
+
+def test_a_chain_ends_at_its_first_link() -> None:
+    found = judged([row(one) for one in ("first", "middle", "last")], CHAIN, first=200)
+    assert {one.id: one.reason for one in found.values()} == {"first": "", "middle": "duplicate of a/first.jpg", "last": ""}
+
+
+def test_a_picture_in_the_middle_stands_for_both_ends_of_its_chain() -> None:
+    found = judged([row(one) for one in ("first", "middle", "last")], CHAIN, middle=200)
+    assert [one.id for one in found.values() if one.kept] == ["middle"]
+
+
+def test_a_conflict_reaches_as_far_as_pictures_are_the_same() -> None:
+    found = judged([row("first"), row("middle", "b"), row("last", "b")], CHAIN)
+    assert {one.id: one.reason.partition(":")[0] for one in found.values()} == {
+        "first": "label conflict",
+        "middle": "label conflict",
+        "last": "",
+    }
+
+
+def test_who_was_there_stays_when_a_larger_copy_comes() -> None:
+    rows = [row("first"), row("middle", first=2), row("last", first=2)]
+    found = judged(rows, CHAIN, middle=900, last=300)
+    assert {one.id for one in found.values() if one.kept} == {"first", "last"}
+
+
+def test_flags_are_carried_and_leave_nothing_out() -> None:
+    placed = {one: Placed("g", "train") for one in "xy"}
+    found = judge([row("x"), row("y")], hashes([row("x"), row("y")]), [], placed, {}, {"x": ("dark", "blurry")})
+    assert [(one.flags, one.kept) for one in found] == [("dark blurry", True), ("", True)]
 
 
 def test_near_duplicates_under_two_labels_are_a_conflict_too() -> None:
