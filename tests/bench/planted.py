@@ -31,6 +31,8 @@ PHOTOGRAPHED = ("checkered", "dotted", "striped")
 OTHER_CLOTH = ("plain", "zigzag")
 FOREIGN_SHARE, SWAPPED_SHARE, TWICE_SHARE, BAD_SHARE, ACROSS_SHARE, TEST_SHARE = 0.20, 0.05, 0.10, 0.05, 0.03, 0.25
 GOOD, FOREIGN, SWAPPED, ACROSS = "good", "foreign", "swapped", "across"
+FIRST_FOREIGN = 10_000
+"""Weights were fitted on lower numbers; the kinds are the same."""
 _SMALL = replace(DEMO, side_px=Span(170, 230))
 _SCENES = ("worn", "whole", "near")
 
@@ -76,7 +78,7 @@ def make_pool(each: int, fabrics: Path) -> Pool:
         cloth[label] = _look(network, card, iter(made))
         rng = np.random.default_rng(len(label))
         spoilt[label] = _look(network, card, (_spoil(rng, one) for one in made[: each // 4]))
-    strange = {kind: _look(network, card, (foreign.draw(kind, at) for at in range(each // 2))) for kind in foreign.KINDS}
+    strange = {kind: _look(network, card, (foreign.draw(kind, FIRST_FOREIGN + at) for at in range(each // 2))) for kind in foreign.KINDS}
     strange |= {f"cloth: {kind}": _look(network, card, (_cloth(kind, at) for at in range(each // 2))) for kind in OTHER_CLOTH}
     return Pool(card, cloth, garments, spoilt, strange)
 
@@ -90,8 +92,8 @@ def _cloth(family: str, number: int) -> Pixels:
     drawn = [name for name, pattern in PATTERNS.items() if pattern.kind == family]
     if drawn and number % 3 == 0:
         name = drawn[number // 3 % len(drawn)]
-        return show(PATTERNS[name].draw, Streams(f"curate.{name}", number), _SCENES[number // 3 % len(_SCENES)], 200)
-    return photograph_of(FAMILIES[family], Streams(f"curate.{family}", number), _SMALL)
+        return show(PATTERNS[name].draw, Streams(f"bench.curate.{name}", number), _SCENES[number // 3 % len(_SCENES)], 200)
+    return photograph_of(FAMILIES[family], Streams(f"bench.curate.{family}", number), _SMALL)
 
 
 def _spoil(rng: Generator, picture: Pixels) -> Pixels:
