@@ -13,11 +13,11 @@ from tests.support.helm import CHART, find
 
 def test_uninstalling_leaves_nothing_and_the_run_goes_on_when_it_is_back(installed: Installed) -> None:
     running = installed.start("submit", "fashionTexture", "--on", "kubernetes", *sets(SMALL), "--json")
-    wait_until(lambda: bool(installed.begun()) and bool(installed.pods(installed.begun(), "dedup")), 90)
+    wait_until(lambda: bool(installed.begun()) and bool(installed.pods(installed.begun(), "dedup")), 300)
     run = installed.begun()
     values = helm(installed, "get", "values", "darkroom", "--output", "yaml")
     helm(installed, "uninstall", "darkroom")
-    wait_until(lambda: not left(installed), 90)
+    wait_until(lambda: not left(installed), 300)
     out, err = running.communicate(timeout=60)
     assert running.returncode == 1, err
     # Whichever goes first: the driver, or its rights. It never stays "running".

@@ -111,9 +111,9 @@ def test_a_stuck_run_ends_by_its_deadline_and_others_yield_meanwhile(installed: 
 
     textures.put(NEVER, "--deadline", "40s", *sets(SMALL))
     textures.fire("stuck")
-    wait_until(lambda: bool(textures.firings()), 30)
+    wait_until(lambda: bool(textures.firings()), 120)
     (stuck,) = textures.firings()
-    wait_until(lambda: bool(textures.stage_jobs(stuck["run"])), 30)
+    wait_until(lambda: bool(textures.stage_jobs(stuck["run"])), 120)
 
     textures.fire("meanwhile")
     assert "There is no run of fashionTexture this time: the firing stuck has the turn." in textures.end("meanwhile", within_s=30)
@@ -123,7 +123,7 @@ def test_a_stuck_run_ends_by_its_deadline_and_others_yield_meanwhile(installed: 
     document = installed.run("status", stuck["run"])
     assert (document["state"], document["reason"]) == ("failed", "It did not end by its deadline.")
     assert textures.stage_jobs(stuck["run"]) == []
-    wait_until(lambda: not installed.pods(stuck["run"], "scrape"), 40)
+    wait_until(lambda: not installed.pods(stuck["run"], "scrape"), 120)
 
     newer = b'{"schema":"schedule/2"}'
     store.put(schedule_key("fashionTexture"), newer[:-1] + b',"sum":"' + sha256(newer).hexdigest().encode() + b'"}')

@@ -121,12 +121,12 @@ def test_an_evicted_pod_uses_up_no_retry(kubernetes: Kubernetes, ours: Cluster, 
     launcher = KubernetesLauncher(api, name)
     try:
         launcher.create(job_of(Case("evicted", {0: ["hang", 0]}, "", backoff=0, parallelism=1), name, kubernetes, ours, store))
-        wait_until(lambda: len(list(store.list(f"{name}/0/"))) == 1, 60)
+        wait_until(lambda: len(list(store.list(f"{name}/0/"))) == 1, 300)
         (pod,) = kubernetes.get("pods", "--namespace", api.namespace)["items"]
         where = f"/api/v1/namespaces/{api.namespace}/pods/{pod['metadata']['name']}/eviction"
         eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod["metadata"]["name"]}}
         kubernetes.kubectl("create", "--raw", where, "--filename=-", given=eviction)
-        wait_until(lambda: observed(launcher, name).condition == COMPLETE, 60)
+        wait_until(lambda: observed(launcher, name).condition == COMPLETE, 300)
         assert observed(launcher, name).retries == 0
         assert len(list(store.list(f"{name}/0/"))) == 2
     finally:

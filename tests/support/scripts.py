@@ -64,7 +64,7 @@ CASES = [
     Case("another exit code is tried again", {0: [1, 0]}, "Complete", succeeded=indexes(0), attempts={0: 2}),
     Case("a killed one is tried again", {0: ["kill", 0]}, "Complete", succeeded=indexes(0), attempts={0: 2}),
     Case("no retries means none", {0: [10]}, "Failed", "FailedIndexes", failed=indexes(0), attempts={0: 1}, backoff=0),
-    Case("a Job that hangs ends by its deadline", {0: ["hang"]}, "Failed", "DeadlineExceeded", attempts={0: 1}, deadline_s=10),
+    Case("a Job that hangs ends by its deadline", {0: ["hang"]}, "Failed", "DeadlineExceeded", attempts={0: 1}, deadline_s=25),
     Case("more indexes than places", {index: [0] for index in range(6)}, "Complete", succeeded=indexes(*range(6)), parallelism=2),
 ]
 
