@@ -147,7 +147,7 @@ def _face(rng: Generator, image: Image.Image) -> None:
     _shaded(rng, image)
     pen, skin = ImageDraw.Draw(image), _colour(rng, 120, 240)
     x, y, size = (float(rng.uniform(*span)) for span in ((100, 156), (105, 140), (0.7, 1.3)))
-    pen.rectangle((x - 90 * size, y + 95 * size, x + 90 * size, 256), fill=_colour(rng))
+    pen.rectangle((x - 90 * size, y + 95 * size, x + 90 * size, 2 * SIDE), fill=_colour(rng))
     _disc(pen, x, y - 20 * size, 68 * size, 82 * size, _dark(rng))
     _disc(pen, x, y, 56 * size, 75 * size, skin)
     for side in (-1, 1):
