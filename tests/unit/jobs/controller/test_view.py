@@ -42,7 +42,7 @@ def line(lines: Lines, observed: Observed, name: str) -> tuple[str, str]:
 
 def test_a_stage_says_what_it_waits_for(memory: MemoryStore) -> None:
     lines = Lines(memory, "r", STEPS)
-    assert line(lines, seen(), "train") == ("waiting", "for dedup, featurize, refine")
+    assert line(lines, seen(), "train") == ("waiting", "for curate, dedup, featurize, refine")
 
 
 def test_a_stage_whose_pods_cannot_start_says_why(memory: MemoryStore) -> None:
