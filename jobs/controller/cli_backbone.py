@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from common.store import Store
-
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+from jobs.controller.cli_shared import as_json, open_store, print_json
 
 
 @click.group()
@@ -39,9 +34,9 @@ def backbone_add(wish: str, name: str, sha256: str, node: str, resolution: int |
     """Add a network to the store: torchvision's by name, timm's where timm is installed, or a file (.onnx, .pth, .model)."""
     from jobs.controller import adding
 
-    made = adding.add(_store(), wish, adding.Given(name, sha256, node, resolution or 0, pictures or ""))
+    made = adding.add(open_store(), wish, adding.Given(name, sha256, node, resolution or 0, pictures or ""))
     if as_json:
-        _say(made)
+        print_json(made)
         return
     _show(made)
     for note in made["notes"]:
@@ -56,10 +51,10 @@ def backbone_list(as_json: bool) -> None:
     from jobs.controller import adding, backbones
     from jobs.refine.spec import SHIPPED
 
-    store = _store()
+    store = open_store()
     found = [adding.document(store, one) for one in backbones.every(store)]
     if as_json:
-        _say({"backbones": found, "shipped": list(SHIPPED)})
+        print_json({"backbones": found, "shipped": list(SHIPPED)})
         return
     for name in SHIPPED:
         click.echo(f"{name}  comes with Darkroom")
@@ -74,10 +69,10 @@ def backbone_show(name: str, as_json: bool) -> None:
     """Show where a backbone came from and how pictures are prepared for it."""
     from jobs.controller import adding, backbones
 
-    store = _store()
+    store = open_store()
     found = adding.document(store, backbones.read(store, name))
     if as_json:
-        _say(found)
+        print_json(found)
     else:
         _show(found)
 
@@ -88,17 +83,7 @@ def backbone_remove(name: str) -> None:
     """Remove a backbone's name; runs that were submitted with it keep it."""
     from jobs.controller import adding
 
-    click.echo(adding.remove(_store(), name))
-
-
-def _store() -> Store:
-    from common.store import open_from_environment
-
-    return open_from_environment(os.environ)
-
-
-def _say(document: Any) -> None:
-    click.echo(json.dumps(document, indent=2))
+    click.echo(adding.remove(open_store(), name))
 
 
 def _show(one: dict[str, Any]) -> None:

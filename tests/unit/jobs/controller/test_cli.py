@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from jobs.controller import cli
+from jobs.controller import cli, cli_shared
 
 ROOT = Path(__file__).resolve().parents[4]
 CONTRACT = {
@@ -45,5 +45,5 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
 
 
 def test_a_table_is_aligned(capsys: pytest.CaptureFixture[str]) -> None:
-    cli._print_table(("A", "B"), [("long cell", "x"), ("s", "y")])
+    cli_shared.print_table(("A", "B"), [("long cell", "x"), ("s", "y")])
     assert capsys.readouterr().out.splitlines() == ["A          B", "long cell  x", "s          y"]
