@@ -19,6 +19,7 @@ SCORES = "scores.parquet"
 HELD_OUT, HELD_OUT_IDS = "held-out.npy", "held-out-ids.json"
 TRAIN, TEST = "train", "test"
 TEST_SIDE, LEAVE_ONE_GROUP_OUT = "test side", "leave one group out"
+LABEL_CONFLICT = "label conflict"  # so begins the reason of pictures that are under several labels
 
 
 class Row(Value, frozen=True, kw_only=True):

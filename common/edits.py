@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,6 +22,11 @@ from common.records import Edit
 from common.store.asking import ask_all
 from common.store.base import Store
 
+if TYPE_CHECKING:
+    from common.artifact import Artifact
+
+FROZEN = "edits.json"
+"""The part that holds the edits of a run, in the artifact of `run/edits`."""
 CLEAR = "clear"
 ACTIONS = ("label", "exclude", "keep", CLEAR)
 MOST_LABEL = 100
@@ -133,6 +139,11 @@ def check(edit: Edit) -> None:
         raise BadInput(f"An edit says one of {', '.join(ACTIONS)}; `label` comes with a label, the others without.")
     if len(edit.label) > MOST_LABEL or edit.label != edit.label.strip() or (not edit.label.isprintable() and edit.label):
         raise BadInput(f"{edit.label[:MOST_LABEL]!r} cannot be a class: at most {MOST_LABEL} letters, none of them invisible.")
+
+
+def frozen_in(artifact: Artifact) -> list[Edit]:
+    """Return the edits that a run was given, oldest first. Raises BadInput, Damaged."""
+    return records.read_json(artifact.read(FROZEN), list[Edit], FROZEN)
 
 
 def fold(edits: Iterable[Edit]) -> dict[str, Edit]:

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common import images, model, records, shards
+from common.features import IDS, VECTORS
 from common.images import Preprocessing
 from common.model import CARD_FILE, FEATURES, MODEL_FILE, Card, Model
+from common.tables import write_matrix
 
 if TYPE_CHECKING:
     from common.artifact import Artifact, Parts
     from common.model import Matrix
     from common.progress import Reporter
+    from common.stage import Work
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,14 @@ def read(artifact: Artifact) -> Network:
     """Return the network that an artifact holds. Raises BadInput."""
     card = records.decode(artifact.read(CARD_FILE), Card, "the model's card")
     return Network(model.load(artifact.read(MODEL_FILE), card), card)
+
+
+def write_outputs(work: Work, network: Network, output: str, size: int) -> None:
+    """Write one output for each picture of the step's shard; content: float32 (n, d) and the ids in the same order."""
+    ids, rows = run_shard(network, output, work.the_unit(), size, work.threads, work.progress)
+    work.out.write(VECTORS, write_matrix(rows))
+    work.out.write(IDS, records.canonical(ids))
+    work.out.info |= {"items": len(ids)}
 
 
 def run_shard(network: Network, output: str, shard: Parts, size: int, threads: int, progress: Reporter) -> tuple[list[str], Matrix]:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from common import artifact, records
+from common import artifact, edits, records
 from common.alive import alive, process_start
 from common.errors import BadInput, Damaged, NotFound, PreconditionFailed, UnknownRun, did_you_mean
 from common.records import Cancel, Driver, Edit, Held, Run, Scale, StageRecord, State, Waiting
@@ -22,7 +22,6 @@ from common.store import IfMatch, Store
 D = TypeVar("D", bound=records.Document)
 
 DRIVER = "DARKROOM_DRIVER"  # the name of the driver's Job, in its pods
-EDITS = "edits.json"  # the part of run/edits
 SUBMIT = "submit"  # what makes a run, where nothing else did
 RUNNING, DONE, FAILED, CANCELLED, INTERRUPTED = "running", "done", "failed", "cancelled", "interrupted"
 
@@ -215,7 +214,7 @@ def edits_of(store: Store, run: str) -> list[Edit]:
     if ref is None:
         return []
     try:
-        return records.read_json(artifact.read_ref(store, ref).read(EDITS), list[Edit], EDITS)
+        return edits.frozen_in(artifact.read_ref(store, ref))
     except (Damaged, BadInput):
         return []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from common.records import Value
@@ -9,6 +10,7 @@ from common.tables import read_table
 
 if TYPE_CHECKING:
     from common.artifact import Artifact
+    from common.dataset import Entry
 
 SUSPECTS = "suspects.parquet"
 REPORT_ONLY, FROM_TRAINING, FROM_ALL = "report", "train", "all"
@@ -38,6 +40,36 @@ class Suspect(Value, frozen=True, kw_only=True):
     left_out: bool
 
 
+def suspect(
+    entry: Entry,
+    *,
+    score: float,
+    suspicious: bool,
+    reason: str,
+    suggested: str = "",
+    seen_as: str = "",
+    alike: str = "",
+    decided: bool = False,
+    left_out: bool = False,
+) -> Suspect:
+    """Return what is said of the picture of a row."""
+    return Suspect(
+        id=entry.id,
+        name=entry.name,
+        label=entry.label,
+        group=entry.group,
+        side=entry.side,
+        score=score,
+        suspicious=suspicious,
+        reason=reason,
+        suggested=suggested,
+        seen_as=seen_as,
+        alike=alike,
+        decided=decided,
+        left_out=left_out,
+    )
+
+
 def suspects_of(curation: Artifact) -> list[Suspect]:
     """Return the rows of a curation, worst first."""
     return read_table(curation.read(SUSPECTS), Suspect)
@@ -48,6 +80,6 @@ def left_out_of(curation: Artifact) -> frozenset[tuple[str, str]]:
     return frozenset((row.id, row.label) for row in suspects_of(curation) if row.left_out)
 
 
-def suspicious_of(curation: Artifact) -> frozenset[tuple[str, str]]:
+def suspicious_of(rows: Iterable[Suspect]) -> frozenset[tuple[str, str]]:
     """Return (id, label) of what is suspicious, decided by nobody."""
-    return frozenset((row.id, row.label) for row in suspects_of(curation) if row.suspicious)
+    return frozenset((row.id, row.label) for row in rows if row.suspicious)

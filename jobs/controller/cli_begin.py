@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from common.errors import Usage
 from jobs.controller.cli_shared import as_json, finish, open_cluster, open_store, print_json, print_table, show_forecast
+
+if TYPE_CHECKING:
+    from common.store import Store
+    from jobs.controller.kubernetes import Api
+    from jobs.controller.site import Site
 
 
 @click.command()
@@ -34,19 +39,16 @@ def submit(
     """Run a dataset from its pictures to a verdict, or go on from what is done already."""
     from jobs.controller import act
 
-    if on == "kubernetes":
-        from jobs.controller import remote
-
-        api, site, environment, store = open_cluster()
-    else:
-        store, environment = open_store(), dict(os.environ)
+    store, environment, cluster = _open(on)
     if plan_only and any(again.values()):
         raise Usage("--plan asks nobody, so it goes with none of --refresh, --retry-failed and --recheck.")
     if plan_only:
         show_forecast(act.forecast(store, dataset, source, assignments, environment), as_json)
         return
-    if on == "kubernetes":
-        known = remote.submit(api, site, store, dataset, source, assignments, nodes, environment, again)
+    if cluster:
+        from jobs.controller import remote
+
+        known = remote.submit(*cluster, store, dataset, source, assignments, nodes, environment, again)
     else:
         known = act.submit(store, dataset, source, assignments, nodes, again)
     finish(store, known, as_json)
@@ -85,19 +87,19 @@ def predict(
     from jobs.controller import act, predicting
     from jobs.controller.view import counting
 
-    if on == "kubernetes":
-        from jobs.controller import remote
-
-        api, site, environment, store = open_cluster()
-    else:
-        store, environment = open_store(), dict(os.environ)
+    store, environment, cluster = _open(on)
     said = [] if threshold is None else [f"predict.threshold={threshold}"]
     wish = predicting.Wish(source, dataset, model, (*assignments, *said))
     prepared = predicting.prepare(store, wish, counting(), environment)
     if plan_only:
         show_forecast(predicting.forecast(store, prepared), as_json)
         return
-    known = remote.run_there(api, site, store, prepared, nodes) if on == "kubernetes" else act.run_here(store, prepared, nodes)
+    if cluster:
+        from jobs.controller import remote
+
+        known = remote.run_there(*cluster, store, prepared, nodes)
+    else:
+        known = act.run_here(store, prepared, nodes)
     if output and known.condition == "done":
         predicting.write(store, known, Path(output))
     finish(store, known, as_json)
@@ -157,6 +159,14 @@ def schedule(
         _show_schedule(scheduling.detail(api, store, dataset))
     else:
         _show_schedules(scheduling.documents(api))
+
+
+def _open(on: str) -> tuple[Store, dict[str, str], tuple[Api, Site] | None]:
+    """Return the store, how it is reached from here, and the cluster where the stages are to run (None: here)."""
+    if on == "kubernetes":
+        api, site, environment, store = open_cluster()
+        return store, environment, (api, site)
+    return open_store(), dict(os.environ), None
 
 
 def _show_schedules(found: list[dict[str, Any]]) -> None:

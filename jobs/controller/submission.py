@@ -122,7 +122,7 @@ def prepare(
         resolved=resolved,
         code=code,
         listing=listing,
-        edits=Frozen("run/edits", "edits.json", records.canonical(words)) if words else None,
+        edits=Frozen("run/edits", edits.FROZEN, records.canonical(words)) if words else None,
         asked=asked,
         observation=observation,
         previous=previous,

@@ -10,12 +10,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from common import dataset, edits, named, records
-from common.dataset import LEAVE_ONE_GROUP_OUT, TRAIN, Entry, entries_of
+from common.dataset import LABEL_CONFLICT, LEAVE_ONE_GROUP_OUT, TRAIN, Entry, entries_of
 from common.features import matrix, vectors_of
 from common.model import CARD_FILE, Card, Named
-from common.records import Edit, digest_of, read_json
+from common.records import digest_of
 from common.stage import StepFunction, Work
-from common.suspects import REPORT_ONLY, SUSPECTS, Suspect
+from common.suspects import REPORT_ONLY, SUSPECTS, Suspect, suspect
 from common.tables import write_table
 from jobs.curate import crowds, policy, reasons, suspicion
 from jobs.curate.signals import Flags, Floats, Pictures
@@ -23,7 +23,6 @@ from jobs.curate.suspicion import Judged
 
 DECIDING = ("label", "keep")
 """With these words a person says that a picture is what it is under."""
-CONFLICT = "label conflict"
 
 
 def curate(work: Work) -> None:
@@ -69,6 +68,7 @@ def _pictures(work: Work, kept: Sequence[Entry], classes: tuple[str, ...], card:
 
 
 def known_by_name(features: Floats, classes: tuple[str, ...], card: Card) -> Floats:
+    """Return the backbone's own log-probability of each class by its name, (n, k); NaN in columns of names it does not know."""
     places = [named.place(label, card.names) for label in classes]
     found = np.full((len(features), len(classes)), np.nan)
     for column, place in enumerate(places):
@@ -79,9 +79,7 @@ def known_by_name(features: Floats, classes: tuple[str, ...], card: Card) -> Flo
 
 def _decided(work: Work) -> frozenset[str]:
     """Return the pictures of which a person said what they are."""
-    if "edits" not in work.inputs:
-        return frozenset()
-    said = edits.fold(read_json(work.inputs["edits"].read("edits.json"), list[Edit], "edits.json"))
+    said = edits.fold(edits.frozen_in(work.inputs["edits"])) if "edits" in work.inputs else {}
     return frozenset(image for image, edit in said.items() if edit.action in DECIDING)
 
 
@@ -96,12 +94,8 @@ def _rows(work: Work, case: _Case, card: Card) -> list[Suspect]:
     if work.parameters.text("curate") != REPORT_ONLY:
         out = policy.leave_out(case.kept, scores.tolist(), suspicious.tolist(), work.parameters.number("curate.leastShare"))
     return [
-        Suspect(
-            id=entry.id,
-            name=entry.name,
-            label=entry.label,
-            group=entry.group,
-            side=entry.side,
+        suspect(
+            entry,
             score=round(float(scores[row]), 4),
             suspicious=bool(suspicious[row]),
             reason=why[row].reason,
@@ -139,23 +133,9 @@ def _alike(case: _Case, suspicious: Flags) -> dict[int, str]:
 def _conflicts(entries: Sequence[Entry]) -> list[Suspect]:
     """Return what dedup excluded because the same picture is under several labels: nothing is more suspicious."""
     return [
-        Suspect(
-            id=entry.id,
-            name=entry.name,
-            label=entry.label,
-            group=entry.group,
-            side=entry.side,
-            score=1.0,
-            suspicious=True,
-            reason=entry.reason.partition(": ")[2],
-            suggested="",
-            seen_as="",
-            alike=entry.group,
-            decided=False,
-            left_out=False,
-        )
+        suspect(entry, score=1.0, suspicious=True, reason=entry.reason.partition(": ")[2], alike=entry.group)
         for entry in entries
-        if entry.reason.startswith(CONFLICT)
+        if entry.reason.startswith(LABEL_CONFLICT)
     ]
 
 

@@ -11,7 +11,7 @@ from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, TRAIN, VERSION,
 from common.errors import BadInput
 from common.parameters import Values
 from common.progress import track
-from common.records import Edit, read_json
+from common.records import Edit
 from common.stage import StepFunction, Work
 from common.tables import read_table, write_table
 from jobs.dedup import flags, frequencies, hashes, proof, quality, search, split, version
@@ -80,9 +80,7 @@ def _ways(parameters: Values) -> tuple[str, ...]:
 
 
 def _words(work: Work) -> dict[str, Edit]:
-    if "edits" not in work.inputs:
-        return {}
-    return edits.fold(read_json(work.inputs["edits"].read("edits.json"), list[Edit], "edits.json"))
+    return edits.fold(edits.frozen_in(work.inputs["edits"])) if "edits" in work.inputs else {}
 
 
 def _place(work: Work, rows: list[Row], same: list[tuple[str, str]]) -> dict[str, split.Placed]:

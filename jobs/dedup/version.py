@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from common.dataset import Entry, Row
+from common.dataset import LABEL_CONFLICT, Entry, Row
 from common.records import Edit
 from jobs.dedup.hashes import Hash
 from jobs.dedup.split import Member, Placed
@@ -121,7 +121,7 @@ def _conflicts_and_duplicates(
         wanted = row.id in words and words[row.id].action == "keep"
         originals = [stands[one] for one in near[row.id] if one in stands]
         if len(names) > 1 and not wanted:
-            reasons[row.label, row.name, row.id] = f"label conflict: the same picture is under {' and '.join(sorted(names))}"
+            reasons[row.label, row.name, row.id] = f"{LABEL_CONFLICT}: the same picture is under {' and '.join(sorted(names))}"
         elif originals and not wanted:
             best = min(originals, key=lambda row: _rank(row, hashes[row.id]))
             reasons[row.label, row.name, row.id] = f"duplicate of {best.name}"

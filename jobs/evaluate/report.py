@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common import pages
-from common.dataset import LEAVE_ONE_GROUP_OUT, Entry
+from common.dataset import LABEL_CONFLICT, LEAVE_ONE_GROUP_OUT, Entry
 from common.metrics import Curve, Scored, Summary, pr_curve, roc_curve
 from common.model import Card
 from common.pages import percent
@@ -169,7 +169,7 @@ def _same_pictures(page: Page) -> list[dict[str, Any]]:
     kept = {entry.name: entry for entry in page.gallery.kept}
     sets: dict[tuple[int, str], list[Entry]] = {}
     for entry in sorted(page.excluded, key=lambda one: one.name):
-        if entry.reason.startswith("label conflict"):
+        if entry.reason.startswith(LABEL_CONFLICT):
             sets.setdefault((0, entry.group), []).append(entry)
         elif entry.reason.startswith("duplicate of "):
             original = entry.reason.removeprefix("duplicate of ")
@@ -187,7 +187,7 @@ def _same_pictures(page: Page) -> list[dict[str, Any]]:
 
 def _excluded(page: Page) -> list[Entry]:
     """Return what was left out, label conflicts first."""
-    order = sorted(page.excluded, key=lambda entry: (not entry.reason.startswith("label conflict"), entry.reason, entry.name))
+    order = sorted(page.excluded, key=lambda entry: (not entry.reason.startswith(LABEL_CONFLICT), entry.reason, entry.name))
     return order[:MOST_EXCLUDED]
 
 

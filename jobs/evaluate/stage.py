@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from common.metrics import Scored, Summary
 from common.model import CARD_FILE, MODEL_FILE, PROBABILITIES, Card, Model
 from common.records import canonical
 from common.stage import StepFunction, Work
-from common.suspects import FROM_ALL, suspects_of, suspicious_of
+from common.suspects import FROM_ALL, Suspect, suspects_of, suspicious_of
 from common.tables import read_matrix, write_matrix, write_table
 from jobs.evaluate import report
 from jobs.evaluate.curated import Curated
@@ -35,7 +35,8 @@ def evaluate(work: Work) -> None:
     everything = entries_of(version)
     kept = [entry for entry in everything if entry.kept]
     vectors = vectors_of(work.inputs["features"])
-    tested = _Tested.of(work, card, *_score(work, card, kept, vectors))
+    suspects = suspects_of(work.inputs["curation"])
+    tested = _Tested.of(work, card, suspects, *_score(work, card, kept, vectors))
     with threadpool_limits(1):  # results may not depend on the number of cores
         summary = metrics.summarise(tested.counted.scored, work.parameters.integer("evaluate.resamples"))
         others = {name: _figures(work, part, tested.counted, summary) for name, part in tested.parts.items()}
@@ -60,7 +61,7 @@ def evaluate(work: Work) -> None:
         gallery=Gallery(work.inputs["snapshot"], kept, vectors, across_sides=scoring == LEAVE_ONE_GROUP_OUT),
         curated=Curated(
             policy=work.parameters.text("curate"),
-            suspects=suspects_of(work.inputs["curation"]),
+            suspects=suspects,
             expected_share=float(work.inputs["curation"].info["expected_share"]),
             parts={name: (len(part.entries), others[name]) for name, part in tested.parts.items()},
         ),
@@ -92,9 +93,9 @@ class _Tested:
     counted: _Part
 
     @classmethod
-    def of(cls, work: Work, card: Card, entries: list[Entry], probabilities: NDArray[np.float64]) -> _Tested:
+    def of(cls, work: Work, card: Card, suspects: Iterable[Suspect], entries: list[Entry], probabilities: NDArray[np.float64]) -> _Tested:
         everyone = _Part(entries, Scored(dataset.targets(entries, card.classes), probabilities, dataset.groups(entries)))
-        suspicious = suspicious_of(work.inputs["curation"])
+        suspicious = suspicious_of(suspects)
         clean = everyone.only(np.asarray([(entry.id, entry.label) not in suspicious for entry in entries]))
         fewer = work.parameters.text("curate") == FROM_ALL and _has_all_classes(clean, everyone)
         return cls({"all": everyone, "unsuspicious": clean}, clean if fewer else everyone)

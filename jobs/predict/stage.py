@@ -6,23 +6,16 @@ from collections.abc import Mapping
 
 from common import inference, model, records
 from common.dataset import rows_of
-from common.features import IDS, VECTORS, vectors_of
+from common.features import vectors_of
 from common.model import CARD_FILE, PROBABILITIES, Card
-from common.records import canonical
 from common.stage import StepFunction, Work
-from common.tables import write_matrix
 from jobs.predict import table
 from jobs.predict.table import CSV, PARQUET
 
 
 def score(work: Work) -> None:
     """Write each picture's probabilities; content: float32 (n, k) in the order of the card's classes, and the ids in the same order."""
-    network = inference.read(work.inputs["model"])
-    size = work.parameters.integer("predict.batch")
-    ids, probabilities = inference.run_shard(network, PROBABILITIES, work.the_unit(), size, work.threads, work.progress)
-    work.out.write(VECTORS, write_matrix(probabilities))
-    work.out.write(IDS, canonical(ids))
-    work.out.info |= {"items": len(ids)}
+    inference.write_outputs(work, inference.read(work.inputs["model"]), PROBABILITIES, work.parameters.integer("predict.batch"))
 
 
 def make_table(work: Work) -> None:

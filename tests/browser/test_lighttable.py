@@ -235,7 +235,7 @@ def test_a_person_cleans_two_hundred_suspects_by_keyboard(chromium: Browser, tmp
     """Crowds of five, every other one with a class to go to. One key decides for a crowd, and each word is an edit."""
     store = open_store((tmp_path / "store").as_uri())
     entries = tables.fill(store, 1_000)
-    tables.suspect(store, entries, suspects=200, crowd=5)
+    tables.curate(store, entries, suspects=200, crowd=5)
     with tables.serve(store) as service:
         page = opened(chromium, service)
         page.get_by_role("button", name="Suspects").click()

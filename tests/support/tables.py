@@ -16,7 +16,7 @@ from common.dataset import TEST, TRAIN, VERSION, Entry
 from common.images import image_id
 from common.records import Progress, Recipe, Ref, Run, StageRecord, State
 from common.store import Store
-from common.suspects import SUSPECTS, Suspect
+from common.suspects import SUSPECTS, Suspect, suspect
 from common.tables import write_table
 from tests.support.pictures import drawing, encode
 
@@ -98,23 +98,18 @@ def fill(
     return entries
 
 
-def suspect(store: Store, entries: Sequence[Entry], suspects: int, crowd: int, dataset: str = "mine") -> str:
+def curate(store: Store, entries: Sequence[Entry], suspects: int, crowd: int, dataset: str = "mine") -> str:
     """Let a run have found the first rows suspicious: crowds of `crowd`, each second crowd with a class to go to; returns its name."""
     labels = sorted({entry.label for entry in entries})
     rows = [
-        Suspect(
-            id=entry.id,
-            name=entry.name,
-            label=entry.label,
-            group=entry.group,
-            side=entry.side,
+        suspect(
+            entry,
             score=0.99 - 0.4 * place / suspects if place < suspects else 0.005,
             suspicious=place < suspects,
             reason="it looks like nothing else here",
             suggested=labels[labels.index(entry.label) - 1] if place < suspects and place // crowd % 2 else "",
             seen_as="a bouquet",
             alike=f"crowd {place // crowd}" if place < suspects else "",
-            decided=False,
             left_out=place < suspects and entry.side == TRAIN,
         )
         for place, entry in enumerate(entries)

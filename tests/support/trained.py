@@ -13,7 +13,7 @@ from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, TRAIN, VERSION,
 from common.features import IDS, VECTORS
 from common.model import CARD_FILE, MODEL_FILE
 from common.store import Store
-from common.suspects import SUSPECTS, Suspect
+from common.suspects import SUSPECTS, Suspect, suspect
 from common.tables import write_matrix, write_table
 from tests.support import networks
 from tests.support.rooms import commit
@@ -73,19 +73,12 @@ def curation(
 ) -> Artifact:
     """Return what curate says of kept rows: those *suspicious* by id, those *left_out* of training."""
     said = [
-        Suspect(
-            id=row.id,
-            name=row.name,
-            label=row.label,
-            group=row.group,
-            side=row.side,
+        suspect(
+            row,
             score=0.9 if row.id in suspicious else 0.1,
             suspicious=row.id in suspicious,
             reason="it looks like nothing else here",
-            suggested="",
-            seen_as="",
             alike="crowd" if row.id in suspicious else "",
-            decided=False,
             left_out=row.id in left_out,
         )
         for row in rows

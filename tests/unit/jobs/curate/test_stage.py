@@ -69,7 +69,7 @@ def test_they_are_left_out_of_training_if_they_are_on_that_side(memory: MemorySt
 def test_the_report_policy_leaves_nothing_out_and_says_the_same(memory: MemoryStore) -> None:
     made = curated(memory, rows(), curate="report")
     assert not left_out_of(made)
-    assert suspicious_of(made) == suspicious_of(curated(memory, rows()))
+    assert suspicious_of(suspects_of(made)) == suspicious_of(suspects_of(curated(memory, rows())))
 
 
 @pytest.mark.parametrize(("action", "label"), [("keep", ""), ("label", "rows")])
