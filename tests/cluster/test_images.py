@@ -35,6 +35,7 @@ print(json.dumps({
     "user": os.getuid(),
     "writable": writable,
     "code": code,
+    "uncompiled": [one.__name__ for one in list(sys.modules.values()) if getattr(one, "__cached__", None) and not os.path.exists(one.__cached__)],
 }))
 """
 
@@ -46,6 +47,7 @@ def test_an_image_holds_its_room_s_code_and_libraries_and_nothing_else(room: str
     assert set(told["libraries"]) == {*build.needed(room, "cpu"), "darkroom-jobs"}
     assert (told["user"], told["writable"]) == (65532, False)
     assert not told["installers"]
+    assert not told["uncompiled"], "a pod would compile these at every start"
     if room not in (*build.SERVICES, "controller"):
         assert told["code"] == code_digest(graph.rooms().stage(room)), "the image would make other artifacts than this checkout"
 
