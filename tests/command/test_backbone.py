@@ -7,14 +7,14 @@ from pathlib import Path
 
 from tests.support import command, foreign
 from tests.support.pictures import make_folder
-from tests.support.whole import SMALL
+from tests.support.whole import ONE_SHARD
 
 
 def test_a_file_is_added_shown_used_and_removed(tmp_path: Path) -> None:
     store, file = tmp_path / "store", tmp_path / "theirs.onnx"
     file.write_bytes(foreign.file())
     source = str(make_folder(tmp_path / "source", {"bars": 8, "rows": 8}))
-    asked = ["submit", "mine", "--source", source, *command.sets((*SMALL[1:], "refine.backbone=mine"))]
+    asked = ["submit", "mine", "--source", source, *command.sets((*ONE_SHARD[1:], "refine.backbone=mine"))]
     refused = command.run(store, *asked)
     assert refused.returncode == 3
     assert "There is no backbone 'mine'" in refused.stderr

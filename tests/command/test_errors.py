@@ -130,14 +130,14 @@ def test_a_class_with_one_group_fails_with_what_to_do(tmp_path: Path) -> None:
 def test_a_full_disk_in_the_middle_fails_clearly(tmp_path: Path) -> None:
     import subprocess
 
-    from tests.support.whole import SMALL
+    from tests.support.whole import ONE_SHARD
 
     source = make_folder(tmp_path / "source", {"bars": 12, "rows": 12})
     small = tmp_path / "small"
     small.mkdir()
     if subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "true"], capture_output=True, check=False).returncode:
         pytest.skip("this machine lets nobody mount a small disk")
-    words = [*command.MAIN, "submit", "mine", "--source", str(source), *command.sets(SMALL)]
+    words = [*command.MAIN, "submit", "mine", "--source", str(source), *command.sets(ONE_SHARD)]
     script = f'mount -t tmpfs -o size=160k none {small} && exec "$@"'
     done = subprocess.run(
         ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", *words],

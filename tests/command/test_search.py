@@ -17,7 +17,7 @@ from tests.support.providers import Answer, Replay, throttled
 
 LABELS = ("dotted", "leopard", "striped")
 PHRASES = 21
-QUICK = command.sets(whole.SMALL)
+QUICK = command.sets(whole.ONE_SHARD)
 
 
 def picture(path: str) -> bytes | None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import command
 from tests.support.pictures import make_folder
-from tests.support.whole import SMALL
+from tests.support.whole import ONE_SHARD
 
 STAGES = ["scrape", "dedup", "refine", "featurize", "curate", "train", "evaluate", "gate"]
 
@@ -26,14 +26,14 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Path:
     """A store with one finished run."""
     place = tmp_path_factory.mktemp("stores") / "store"
-    done = command.run(place, "submit", "mine", "--source", str(pictures), *command.sets(SMALL), "--json")
+    done = command.run(place, "submit", "mine", "--source", str(pictures), *command.sets(ONE_SHARD), "--json")
     assert done.returncode == 0, done.stderr
     (place.parent / "first.json").write_text(done.stdout)
     return place
 
 
 def submit(store: Path, pictures: Path, *more: str) -> dict[str, Any]:
-    done = command.run(store, "submit", "mine", "--source", str(pictures), *command.sets(SMALL), *more, "--json")
+    done = command.run(store, "submit", "mine", "--source", str(pictures), *command.sets(ONE_SHARD), *more, "--json")
     assert done.returncode == 0, done.stderr
     document: dict[str, Any] = json.loads(done.stdout)
     return document
@@ -77,7 +77,7 @@ def test_another_grid_reruns_train_evaluate_and_gate(store: Path, pictures: Path
     assert cached(document) == STAGES[:5]
     plan = json.loads(
         command.run(
-            store, "submit", "mine", "--source", str(pictures), *command.sets(SMALL), "--set", "svm_CVals=[0.3]", "--plan", "--json"
+            store, "submit", "mine", "--source", str(pictures), *command.sets(ONE_SHARD), "--set", "svm_CVals=[0.3]", "--plan", "--json"
         ).stdout
     )["plan"]
     fates = {line["step"]: line for line in plan}
@@ -89,9 +89,10 @@ def test_another_grid_reruns_train_evaluate_and_gate(store: Path, pictures: Path
     assert "ran: parameter train.cValues: [0.1, 1.0] -> [0.2, 2.0]" in explained
 
 
+@pytest.mark.full  # in one process: tests/unit/jobs/controller/test_drive.py; as pods: tests/cluster
 def test_one_worker_and_four_from_empty_stores_give_equal_content(tmp_path: Path, pictures: Path) -> None:
-    one = submit(tmp_path / "one", pictures, "--nodes", "1")
-    four = submit(tmp_path / "four", pictures, "--nodes", "4")
+    one = submit(tmp_path / "one", pictures, "--nodes", "1", "--set", "scrape.shardPictures=8")
+    four = submit(tmp_path / "four", pictures, "--nodes", "4", "--set", "scrape.shardPictures=8")
     assert [stage["content_digest"] for stage in one["stages"]] == [stage["content_digest"] for stage in four["stages"]]
     assert one["model"]["digest"] == four["model"]["digest"]
     assert one["metrics"] == four["metrics"]
@@ -117,7 +118,7 @@ def test_runs_are_listed_with_what_serves(store: Path, pictures: Path) -> None:
 
 
 def test_a_pipe_gets_plain_lines_and_stdout_stays_clean(tmp_path: Path, pictures: Path) -> None:
-    done = command.run(tmp_path / "s", "submit", "mine", "--source", str(pictures), *command.sets(SMALL), "--json")
+    done = command.run(tmp_path / "s", "submit", "mine", "--source", str(pictures), *command.sets(ONE_SHARD), "--json")
     json.loads(done.stdout)
     assert "\x1b[" not in done.stderr
     assert "train      done" in done.stderr
@@ -125,7 +126,7 @@ def test_a_pipe_gets_plain_lines_and_stdout_stays_clean(tmp_path: Path, pictures
 
 def test_ctrl_c_cancels_and_resume_goes_on(tmp_path: Path, pictures: Path) -> None:
     store, log = tmp_path / "s", tmp_path / "log"
-    running = command.start(store, "submit", "mine", "--source", str(pictures), *command.sets(SMALL), log=log)
+    running = command.start(store, "submit", "mine", "--source", str(pictures), *command.sets(ONE_SHARD), log=log)
     _wait(lambda: list(store.glob("runs/*/stages/scrape.list.json")))
     running.send_signal(signal.SIGINT)
     assert running.wait(timeout=60) == 1, log.read_text()
@@ -138,7 +139,7 @@ def test_ctrl_c_cancels_and_resume_goes_on(tmp_path: Path, pictures: Path) -> No
 
 def test_cancel_from_elsewhere_ends_a_run(tmp_path: Path, pictures: Path) -> None:
     store, log = tmp_path / "s", tmp_path / "log"
-    running = command.start(store, "submit", "mine", "--source", str(pictures), *command.sets(SMALL), log=log)
+    running = command.start(store, "submit", "mine", "--source", str(pictures), *command.sets(ONE_SHARD), log=log)
     _wait(lambda: list(store.glob("datasets/mine/runs/*")))
     run = next(iter((store / "datasets" / "mine" / "runs").iterdir())).name
     assert "is cancelled" in command.run(store, "cancel", run).stdout
@@ -148,7 +149,7 @@ def test_cancel_from_elsewhere_ends_a_run(tmp_path: Path, pictures: Path) -> Non
 
 def test_a_killed_run_is_interrupted_and_never_shown_as_running(tmp_path: Path, pictures: Path) -> None:
     store, log = tmp_path / "s", tmp_path / "log"
-    running = command.start(store, "submit", "mine", "--source", str(pictures), *command.sets(SMALL), log=log)
+    running = command.start(store, "submit", "mine", "--source", str(pictures), *command.sets(ONE_SHARD), log=log)
     _wait(lambda: list(store.glob("runs/*/stages/scrape.list.json")))
     assert json.loads(command.run(store, "status", "--json").stdout)["state"] == "running"
     running.kill()
@@ -160,7 +161,7 @@ def test_a_killed_run_is_interrupted_and_never_shown_as_running(tmp_path: Path, 
 
 def test_a_second_submit_of_the_same_request_attaches(tmp_path: Path, pictures: Path) -> None:
     store, log = tmp_path / "s", tmp_path / "log"
-    running = command.start(store, "submit", "mine", "--source", str(pictures), *command.sets(SMALL), log=log)
+    running = command.start(store, "submit", "mine", "--source", str(pictures), *command.sets(ONE_SHARD), log=log)
     _wait(lambda: list(store.glob("requests/*.json")))
     document = submit(store, pictures)
     assert running.wait(timeout=60) == 0
@@ -172,7 +173,7 @@ def test_two_submits_at_once_of_different_requests_share_what_they_can(tmp_path:
     store = tmp_path / "s"
     asked = [("train.cValues=[0.1,1]", "evaluate.resamples=100"), ("train.cValues=[1]", "evaluate.resamples=110")]
     running = [
-        command.start(store, "submit", "mine", "--source", str(pictures), *command.sets([*SMALL, *sets]), log=tmp_path / f"log{number}")
+        command.start(store, "submit", "mine", "--source", str(pictures), *command.sets([*ONE_SHARD, *sets]), log=tmp_path / f"log{number}")
         for number, sets in enumerate(asked)
     ]
     assert [one.wait(timeout=120) for one in running] == [0, 0], [(tmp_path / f"log{number}").read_text() for number in range(2)]

@@ -17,7 +17,7 @@ from jobs.scrape import provenance
 from tests.support import command
 from tests.support.pictures import drawing, encode
 from tests.support.web import Web, serve
-from tests.support.whole import SMALL
+from tests.support.whole import ONE_SHARD
 
 COUNT = 12
 
@@ -38,7 +38,7 @@ class Place:
         self.list.write_text("".join(f"{label}\t{url}\n" for label, url in lines))
 
     def submit(self, *more: str) -> dict[str, Any]:
-        words = ("submit", "mine", "--source", str(self.list), *command.sets(SMALL), *more, "--json")
+        words = ("submit", "mine", "--source", str(self.list), *command.sets(ONE_SHARD), *more, "--json")
         done = command.run(self.store, *words, more=self.web.environment)
         assert done.returncode == 0, done.stderr
         document: dict[str, Any] = json.loads(done.stdout)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.command import ROOT, sets
 from tests.support.pictures import make_folder
-from tests.support.whole import SMALL
+from tests.support.whole import ONE_SHARD
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_a_run_from_the_wheel_has_the_code_digests_of_the_checkout(wheel: Path, 
         "PYTHONPATH": os.pathsep.join([str(tmp_path / "installed"), *libraries]),
         "DARKROOM_STORE": str(tmp_path / "s"),
     }
-    words = ["submit", "mine", "--source", str(tmp_path / "pictures"), *sets(SMALL), "--json"]
+    words = ["submit", "mine", "--source", str(tmp_path / "pictures"), *sets(ONE_SHARD), "--json"]
     done = subprocess.run(
         [sys.executable, "-S", "-c", script, *words],
         env=environment,

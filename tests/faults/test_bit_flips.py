@@ -121,10 +121,11 @@ def without_what_came_after(store: MemoryStore, step: str) -> None:
             store.delete(key)
 
 
-def test_a_run_makes_a_flipped_object_again_or_names_it(finished: Finished) -> None:
+@pytest.mark.parametrize("every", [2, pytest.param(1, marks=pytest.mark.full)])
+def test_a_run_makes_a_flipped_object_again_or_names_it(finished: Finished, every: int) -> None:
     repaired: list[str] = []
     named: list[str] = []
-    for key in finished.state:
+    for key in {*[*finished.state][::every], "models/mine/current.json"}:
         store = finished.flipped(key)
         if key.startswith("artifacts/"):
             without_what_came_after(store, key.split("/")[1].replace(".", "/"))
@@ -140,7 +141,7 @@ def test_a_run_makes_a_flipped_object_again_or_names_it(finished: Finished) -> N
         assert {**whole.digests(known), "gate": finished.digests["gate"]} == finished.digests, key
         if store.get(key).data != bad:
             repaired.append(key)
-    assert len(repaired) >= 40, repaired
+    assert len(repaired) >= 40 / every, repaired
     assert named == ["models/mine/current.json"]
 
 

@@ -23,7 +23,7 @@ from jobs.controller.runs import Known
 from tests.support import servers, whole
 from tests.support.proxy import KINDS, Proxy, faulty_proxy, from_request, often
 
-SERVERS = ["moto", "versitygw"]
+SERVERS = ["versitygw", pytest.param("moto", marks=pytest.mark.full)]
 RARE, FREQUENT = 0.1, 0.4
 SEEDS = 3
 PATIENCE_S = 0.5

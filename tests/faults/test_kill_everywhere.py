@@ -130,7 +130,7 @@ def go_on(store: MemoryStore, clean: Recording) -> Known:
     return whole.drive(store, run)
 
 
-@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.full)])
+@pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.full)])
 def test_a_controller_killed_at_any_call_is_followed_by_one_that_ends_the_run_the_same(recording: Recording, every: int) -> None:
     assert len(recording.calls) > 300
     assert len(recording.states) > 60
@@ -139,7 +139,7 @@ def test_a_controller_killed_at_any_call_is_followed_by_one_that_ends_the_run_th
         check_like_the_clean_run(store, go_on(store, recording), recording, name)
 
 
-@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.full)])
+@pytest.mark.parametrize("every", [10, pytest.param(1, marks=pytest.mark.full)])
 def test_a_stage_killed_at_any_of_its_calls_is_started_again_and_ends_the_same(recording: Recording, every: int) -> None:
     killed = 0
     for spawned, (state, command, environment, calls) in enumerate(recording.spawns):

@@ -52,7 +52,7 @@ def begin(store: Path, source: Path, log: Path) -> subprocess.Popen[bytes]:
     return command.start(store, "submit", "mine", "--source", str(source), *command.sets(SMALL), log=log)
 
 
-@pytest.mark.parametrize("count", [8, pytest.param(20, marks=pytest.mark.full)])
+@pytest.mark.parametrize("count", [4, pytest.param(20, marks=pytest.mark.full)])
 def test_kills_change_nothing(tmp_path: Path, count: int) -> None:
     source = make_folder(tmp_path / "pictures", {"bars": 12, "rows": 12})
     clean = tmp_path / "clean"

@@ -68,7 +68,7 @@ def test_the_three_classifiers_of_one_dataset_compare(store: Path, pictures: Pat
     assert all(pair["difference"]["low"] <= pair["difference"]["value"] <= pair["difference"]["high"] for pair in pairs)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.full)])
 def test_a_refinement_that_is_ended_goes_on_with_the_same_curve(number: int, store: Path, pictures: Path, tmp_path: Path) -> None:
     clean = refinement(store, submit(store, pictures, "dnn")["run"], tmp_path / "clean")
     other, log = tmp_path / "other", tmp_path / "log"

@@ -24,6 +24,8 @@ SMALL = (
     "gate.resamples=100",
     "scrape.shardPictures=8",
 )
+# The same with fewer processes, for whom it does not matter how many there are.
+ONE_SHARD = (*SMALL[:-1], "scrape.shardPictures=32")
 
 
 def prepare(store: Store, source: Path | str, sets: Sequence[str] = SMALL, dataset: str = "mine") -> Prepared:

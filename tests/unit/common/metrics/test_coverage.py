@@ -20,13 +20,14 @@ CASES = {
     "30 garments of 8": (10, 8, 2.0, 0.8),
     "100 single pictures, hardly an error": (33, 1, 3.2, 0.0),
 }
+QUICK = ("100 single pictures", "30 garments of 8")
 
 
 def values(summary: Summary) -> list[float]:
     return [getattr(summary, name).value for name in FIGURES]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [pytest.param(case, marks=() if case in QUICK else pytest.mark.full) for case in CASES])
 def test_intervals_hold_the_truth_as_often_as_they_say(case: str) -> None:
     per_class, size, margin, spread = CASES[case]
     truth = values(summarise(garments(np.random.default_rng(1), 400_000 // size, size, margin, spread), 2))

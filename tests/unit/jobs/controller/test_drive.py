@@ -16,6 +16,7 @@ from common.errors import Superseded
 from common.records import Cancel, Driver, Edit, State
 from common.store.faults import Call, FaultyStore, When
 from common.store.memory import MemoryStore
+from jobs.controller import drive as drive_module
 from jobs.controller import history, pointer, runs
 from jobs.controller.drive import Drive
 from jobs.controller.inprocess import spawn_in
@@ -338,7 +339,8 @@ class Held(ProcessLauncher):
         return dataclasses.replace(status, trouble=Trouble("room", "No node has room.")) if self.looks < 3 else status
 
 
-def test_what_a_step_waits_for_can_be_read_while_it_waits(memory: MemoryStore, folder: Path) -> None:
+def test_what_a_step_waits_for_can_be_read_while_it_waits(memory: MemoryStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drive_module, "LOOK_EVERY_S", 0.001)
     run = whole.request(memory, folder, nodes=1)
     launcher = Held(1, lambda *_: NeverEnding())
     told: list[Known] = []

@@ -21,7 +21,6 @@ from tests.support import whole
 from tests.support.turns import Turns
 
 OTHER = (*whole.SMALL, "featurize.batch=3", "svm_CVals=[1]", "gate.minDifference=-1")
-INTERLEAVINGS = 50
 
 
 def readable(store: MemoryStore, known: Known) -> bool:
@@ -120,14 +119,15 @@ def crossing(tmp_path_factory: pytest.TempPathFactory) -> tuple[MemoryStore, Kno
     return store, old, runs.read(store, begun.run)
 
 
+@pytest.mark.parametrize("interleavings", [20, pytest.param(100, marks=pytest.mark.full)])
 def test_a_collection_in_the_middle_of_a_cache_hit_costs_work_and_never_the_run(
-    crossing: tuple[MemoryStore, Known, Known], monkeypatch: pytest.MonkeyPatch
+    crossing: tuple[MemoryStore, Known, Known], monkeypatch: pytest.MonkeyPatch, interleavings: int
 ) -> None:
     """No grace at all, and a run that hits just what goes: in every interleaving it ends with the same content."""
     monkeypatch.setattr(drive_module, "LOOK_EVERY_S", 0.001)
     start, old, begun = crossing
     removed = set()
-    for seed in range(INTERLEAVINGS):
+    for seed in range(interleavings):
         store, turns = MemoryStore(start.snapshot()), Turns(seed)
 
         def drive(store: MemoryStore = store, turns: Turns = turns) -> None:

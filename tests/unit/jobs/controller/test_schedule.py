@@ -181,9 +181,9 @@ def test_a_schedule_is_told_with_its_last_and_next_time(namespace: Namespace) ->
     }
 
 
-def test_one_s_newest_firings_are_told_with_what_became_of_their_runs(namespace: Namespace, memory: MemoryStore) -> None:
+def test_one_s_newest_firings_are_told_with_what_became_of_their_runs(namespace: Namespace, memory: MemoryStore, folder: Path) -> None:
     put(namespace, memory)
-    run = whole.submit(memory, "digits")
+    run = whole.submit(memory, folder)
     for number, fields in enumerate([{"reason": "mine-1 is still running."}, {"run": run.run.run}]):
         one = Firing(dataset="mine", planned=f"2026-11-{10 + number}T03:00:00+00:00", job="j", **fields)
         memory.put(f"{firing.firings_prefix('mine')}2026111{number}", records.encode(one))

@@ -139,17 +139,19 @@ def test_progress_is_told_for_every_picture(memory: MemoryStore, folder: Path) -
     assert sorted(seen) == [(done, 24, "pictures sent") for done in range(1, 25)]
 
 
-def test_a_submitter_killed_at_any_write_is_followed_by_one_that_ends_the_run_the_same(memory: MemoryStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.full)])
+def test_a_submitter_killed_at_any_write_is_followed_by_one_that_ends_the_run_the_same(
+    memory: MemoryStore, tmp_path: Path, every: int
+) -> None:
     folder = make_folder(tmp_path / "few", {"bars": 4, "rows": 4})
     memory.put(REMEMBERED, b"")  # the probe has tests of its own
     empty = memory.snapshot()
     watched = FaultyStore(memory, lambda call, when: None)
     expected = whole.digests(whole.drive(memory, request(watched, folder)))
     fired = 0
-    for number, call in enumerate(watched.calls, start=1):
+    writes = [number for number, call in enumerate(watched.calls, start=1) if call.writes]
+    for number in writes[::every]:
         for when in ("before", "after"):
-            if not call.writes:
-                continue
             store = MemoryStore(empty)
             faulty = FaultyStore(store, raise_at(number, when))
             with pytest.raises(Killed):
@@ -160,7 +162,7 @@ def test_a_submitter_killed_at_any_write_is_followed_by_one_that_ends_the_run_th
             known = whole.drive(store, runs.read(store, begun[0][1]).run) if begun else submit(store, folder)
             assert known.condition == runs.DONE, (number, when, known.state)
             assert whole.digests(known) == expected
-    assert fired > 16
+    assert fired > 16 / every
 
 
 def _sum(store: Store, key: str) -> str:
@@ -220,8 +222,9 @@ def test_a_run_whose_uploads_are_lost_ends_and_says_what_to_do(memory: MemorySto
     assert submit(memory, folder).condition == runs.DONE
 
 
-def test_a_collection_and_a_submit_that_meet_leave_the_run_all_it_reads(folder: Path) -> None:
-    """No grace at all; at each call of a collection from its mark on, a submit goes as far as it gets before the collection goes on."""
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.full)])
+def test_a_collection_and_a_submit_that_meet_leave_the_run_all_it_reads(folder: Path, every: int) -> None:
+    """No grace; at every few calls of a collection from its mark on, a submit goes as far as it gets before that goes on."""
     start = MemoryStore()
     submit(start, folder)
     make_folder(folder, {"bars": 2}, start=50)
@@ -230,7 +233,7 @@ def test_a_collection_and_a_submit_that_meet_leave_the_run_all_it_reads(folder: 
     submission._freeze(start, left.listing)
     again, number = 0, 0
     while True:
-        number += 1
+        number += every
         store = MemoryStore(start.snapshot())
         meeting = Meeting(store, folder, at=number)
         meeting.collect()
