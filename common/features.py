@@ -1,20 +1,26 @@
-"""What featurize makes: one vector for each picture, shard by shard, with the ids in the same order."""
+"""Vectors: one for each picture, shard by shard, with the ids in the same order. featurize makes them, and dedup its looks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from common.records import read_json
-from common.tables import read_matrix
+from common.records import canonical, read_json
+from common.tables import read_matrix, write_matrix
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from common.artifact import Artifact
+    from common.artifact import Artifact, Draft
 
 VECTORS, IDS = "vectors.npy", "ids.json"
+
+
+def write_vectors(out: Draft, ids: Sequence[str], rows: NDArray[np.float32]) -> None:
+    """Write the vectors of a shard's pictures, float32 (n, d)."""
+    out.write(VECTORS, write_matrix(rows))
+    out.write(IDS, canonical(list(ids)))
 
 
 def vectors_of(features: Artifact) -> dict[str, NDArray[np.float32]]:

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common import images, model, records, shards
-from common.features import IDS, VECTORS
+from common.features import write_vectors
 from common.images import Preprocessing
 from common.model import CARD_FILE, FEATURES, MODEL_FILE, Card, Model
-from common.tables import write_matrix
 
 if TYPE_CHECKING:
     from common.artifact import Artifact, Parts
@@ -43,8 +42,7 @@ def read(artifact: Artifact) -> Network:
 def write_outputs(work: Work, network: Network, output: str, size: int) -> None:
     """Write one output for each picture of the step's shard; content: float32 (n, d) and the ids in the same order."""
     ids, rows = run_shard(network, output, work.the_unit(), size, work.threads, work.progress)
-    work.out.write(VECTORS, write_matrix(rows))
-    work.out.write(IDS, records.canonical(ids))
+    write_vectors(work.out, ids, rows)
     work.out.info |= {"items": len(ids)}
 
 

@@ -14,7 +14,7 @@ MOSTLY, LIKELY = 0.6, 0.6
 """From which share of its neighbours, and from which probability, a picture is said to look like a class."""
 FAR = 3.0
 """From how many spreads beyond the usual a picture is far from all others."""
-EVERYTHING, NAME, TROUBLE = NAMES.index("far from all"), NAMES.index("not by name"), len(NAMES)
+EVERYTHING, NAME = NAMES.index("far from all"), NAMES.index("not by name")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def _why(of: Pictures, judged: Judged, classes: Sequence[str], row: int, seen_as
         return Why(f"it looks like {seen_as}", seen_as if seen_as in classes else "")
     if far_from_all:
         return Why("it looks like nothing else here", "")
-    if strongest == TROUBLE:
+    if strongest >= len(NAMES):
         return Why("it looks like others here that belong nowhere", "")
     return Why(f"it looks like no other {classes[own]}", "")
 

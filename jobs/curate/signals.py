@@ -29,13 +29,15 @@ MOST_VOTERS, CHUNK = 4000, 1000
 
 @dataclass(frozen=True)
 class Pictures:
-    """What is judged: features (n, d), class indices (n,) below `classes`, group indices (n,).
+    """What is judged: features (n, d), looks (n, m), class indices (n,) below `classes`, group indices (n,).
 
+    Features are a backbone's, looks the figures that dedup takes of any picture (light, colours, layout).
     `known` (n, k): the backbone's own log-probability of each class by its name, among all kinds that it knows; NaN in the
     column of a class whose name it does not know. `reference` (n,): who may vouch for others.
     """
 
     features: Floats
+    looks: Floats
     targets: Ints
     groups: Ints
     classes: int

@@ -41,6 +41,7 @@ STAGE = Stage(
             "find what does not belong to its class",
             inputs=(
                 Input("features", "featurize"),
+                Input("looks", "dedup/hash"),
                 Input("dataset", "dedup/dataset"),
                 Input("backbone", "refine"),
                 Input("edits", "run/edits", optional=True),

@@ -55,10 +55,12 @@ class _Case:
 
 def _pictures(work: Work, kept: Sequence[Entry], classes: tuple[str, ...], card: Card) -> Pictures:
     """Return what is judged. Those vouch that training may see: the test side must not decide what training leaves out."""
-    features = matrix((entry.id for entry in kept), vectors_of(work.inputs["features"])).astype(np.float64)
+    ids = [entry.id for entry in kept]
+    features = matrix(ids, vectors_of(work.inputs["features"])).astype(np.float64)
     everyone = work.inputs["dataset"].info["scoring"] == LEAVE_ONE_GROUP_OUT
     return Pictures(
         features=features,
+        looks=matrix(ids, vectors_of(work.inputs["looks"])).astype(np.float64),
         targets=dataset.targets(kept, classes),
         groups=dataset.groups(kept),
         classes=len(classes),

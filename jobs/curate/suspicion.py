@@ -15,6 +15,8 @@ from jobs.curate import alike, signals
 from jobs.curate.signals import Flags, Floats, Pictures, Signals
 
 ROUNDS, LOSE_THEIR_VOTE = 3, 0.25
+LIKENED = 2
+"""How often trouble is looked for that is like trouble: the second time by what the first has found."""
 PLANTED_SHARE = 0.25
 """The share of trouble in what the weights were fitted on."""
 LEAST_SHARE = 0.03
@@ -25,7 +27,7 @@ SHOWN_BY_NONE, SHOWN_OF_SOME = 0.11, 0.62
 
 @dataclass(frozen=True)
 class Weights:
-    """What each signal counts: those of signals.NAMES, then likeness to trouble; and the constant."""
+    """What each signal counts: those of signals.NAMES, then of alike.NAMES; and the constant."""
 
     first: tuple[float, ...]
     """Before trouble's likeness is known."""
@@ -33,14 +35,14 @@ class Weights:
     constant: float
 
 
-NAMED = Weights((0.07, 0.27, 0.41, 0.22, 0.62, 0.07), (0.05, 0.26, 0.54, -0.2, 0.19, 0.29, 0.52), -2.01)
-UNNAMED = Weights((0.15, 0.25, 0.58, 0.06, 0.0, 0.0), (0.14, 0.22, 0.68, -0.41, 0.0, 0.0, 0.53), -1.44)
+NAMED = Weights((0.07, 0.27, 0.41, 0.22, 0.62, 0.07), (0.05, 0.26, 0.54, -0.2, 0.19, 0.29, 0.31, 0.6), -2.01)
+UNNAMED = Weights((0.15, 0.25, 0.58, 0.06, 0.0, 0.0), (0.14, 0.22, 0.68, -0.41, 0.0, 0.0, 0.32, 0.6), -1.44)
 """Where the backbone knows a class by its name, and where it does not."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """`score` (n,) from 0 to 1; `share` of the reference that is expected not to belong; `parts` (n, s + 1): what each signal adds."""
+    """`score` (n,) from 0 to 1; `share` of the reference that is expected not to belong; `parts` (n, s): what each signal adds."""
 
     score: Floats
     share: float
@@ -56,9 +58,11 @@ def judge(of: Pictures) -> Judged:
         measured = signals.measure(of, voters)
         raw = (measured.values * _chosen(named, NAMED.first, UNNAMED.first)).sum(axis=1)
         voters = _without_the_worst(of, raw)
-    values = np.column_stack([measured.values, alike.measure(of, raw)])
-    parts = values * _chosen(named, NAMED.last, UNNAMED.last)
-    odds = parts.sum(axis=1) + np.where(named, NAMED.constant, UNNAMED.constant)
+    for _ in range(LIKENED):
+        values = np.column_stack([measured.values, alike.measure(of, raw)])
+        parts = values * _chosen(named, NAMED.last, UNNAMED.last)
+        raw = parts.sum(axis=1)
+    odds = raw + np.where(named, NAMED.constant, UNNAMED.constant)
     share = _expected_share(odds[of.reference])
     return Judged(_at_share(odds, max(share, LEAST_SHARE)), share, parts, measured)
 

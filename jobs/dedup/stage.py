@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 from common import edits, shards
 from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, TRAIN, VERSION, Entry, Row, rows_of
 from common.errors import BadInput
+from common.features import write_vectors
 from common.parameters import Values
 from common.progress import track
 from common.records import Edit
 from common.stage import StepFunction, Work
 from common.tables import read_table, write_table
-from jobs.dedup import flags, frequencies, hashes, proof, quality, search, split, version
+from jobs.dedup import flags, frequencies, hashes, looks, proof, quality, search, split, version
 
 R = TypeVar("R", hashes.Hash, quality.Measure)
 
@@ -23,17 +24,19 @@ FEW_GROUPS = 3
 
 
 def hash_shard(work: Work) -> None:
-    """Hash and measure every picture of a shard; content: two tables in the shard's order."""
+    """Hash and measure every picture of a shard; content: two tables and its looks, in the shard's order."""
     shard = work.the_unit()
     size = len(shards.read_index(shard))
     kind = work.parameters.text("dedup.hash")
-    hashed, measured = [], []
+    hashed, measured, looked = [], [], []
     for entry, data in track(shards.read_pictures(shard), work.progress, size, "pictures"):
         seen = hashes.look_at(data, kind)
         hashed.append(hashes.hash_picture(entry.id, data, seen, kind))
         measured.append(quality.measure(entry.id, seen))
+        looked.append(looks.look(seen.image))
     work.out.write(hashes.HASHES, write_table(hashed, hashes.Hash))
     work.out.write(quality.MEASURES, write_table(measured, quality.Measure))
+    write_vectors(work.out, [one.id for one in hashed], looks.matrix(looked))
     work.out.info |= {"items": len(hashed)}
 
 

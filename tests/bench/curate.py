@@ -3,7 +3,7 @@
 For each seed a set of a thousand pictures or more: 20 % foreign of several kinds, 5 % under swapped labels, 10 % near-duplicates that
 dedup did not see, 3 % under a second class, 5 % of bad quality. Kinds, classes and spread vary with the seed. Figures are means over
 seeds, percentages; photographs (FABRICS) are among the pictures where they are at hand. `python -m tests.bench.curate fit` prints weights
-of the signals fitted anew on seeds that are not measured.
+of the signals fitted anew on seeds that are not measured, `shown` what is suspicious where there is no trouble, some and much.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common import model, records
-from common.artifact import Artifact, seal
+from common import model
+from common.artifact import Artifact
 from common.dataset import TRAIN, VERSION, Entry
-from common.features import IDS, VECTORS
 from common.model import CARD_FILE, MODEL_FILE, PROBABILITIES, Model
-from common.records import Recipe
 from common.store import Store
 from common.store.memory import MemoryStore
 from common.suspects import left_out_of, suspects_of
-from common.tables import write_matrix, write_table
+from common.tables import write_table
 from jobs.curate import alike, suspicion
 from jobs.curate.signals import Pictures
 from jobs.curate.stage import known_by_name
-from tests.bench.planted import ACROSS, FOREIGN, GOOD, SHIPPED, SWAPPED, Planted, Pool, make_pool, plant
+from tests.bench.planted import ACROSS, FOREIGN, GOOD, SHIPPED, SWAPPED, Planted, Pool, make_pool, plant, thinned
 from tests.bench.rows import Bench, Row, emit, machine, say
 from tests.support import trained
 from tests.support.rooms import commit, defaults, run_step
 
 EACH, SEEDS, TOP = 200, 4, 0.30
+FEWER = 0.3
+"""So many of the pictures are in a small set."""
 FIRST_SEED, FIRST_FITTED = 0, 1000
 HERE = Path(__file__).parent
 FOUND_GOAL, GAIN_GOAL = 80.0, 3.0
@@ -57,6 +57,9 @@ def main() -> None:
     pool = make_pool(each, Path(os.environ.get("FABRICS", "../shared/data/fabrics")))
     if sys.argv[1:] == ["fit"]:
         fit([plant(pool, FIRST_FITTED + seed) for seed in range(seeds)], pool)
+        return
+    if sys.argv[1:] == ["shown"]:
+        shown({"large sets": pool, "small sets": thinned(pool, FEWER)}, seeds)
         return
     peer = subprocess.run(
         ["tools/peer", str(Path(sys.executable).with_name("uv")), "cleanlab"], check=True, stdout=subprocess.PIPE, text=True
@@ -140,15 +143,10 @@ def _name(at: int) -> str:
 def _inputs(store: Store, planted: Planted, labels: Sequence[str], chosen: Sequence[int]) -> dict[str, Artifact]:
     """Return what curate and train read: chosen pictures, all on the training side."""
     entries = [trained.entry(_name(at), _name(at), labels[at], planted.groups[at], TRAIN) for at in chosen]
-    parts = {
-        VECTORS: write_matrix(planted.vectors[list(chosen)]),
-        IDS: records.canonical([entry.id for entry in entries]),
-    }
-    single = commit(store, "featurize", parts)
-    whole = Recipe(step="featurize", parameters={}, inputs={"x": single.manifest.digest}, code="")
     backbone = {MODEL_FILE: SHIPPED.with_suffix(".onnx").read_bytes(), CARD_FILE: SHIPPED.with_suffix(".json").read_bytes()}
     return {
-        "features": Artifact(store, seal(store, whole, [("shard-0", single.manifest)], "w")),
+        "features": trained.sharded(store, "featurize", entries, planted.vectors[list(chosen)]),
+        "looks": trained.sharded(store, "dedup/hash", entries, planted.looks[list(chosen)]),
         "dataset": commit(
             store, "dedup/dataset", {VERSION: write_table(entries, Entry)}, {"classes": list(planted.classes), "scoring": "test side"}
         ),
@@ -178,11 +176,31 @@ def fit(sets: Sequence[Planted], pool: Pool) -> None:
         say(f"{words} = Weights({first.coef_[0].round(2).tolist()}, {last.coef_[0].round(2).tolist()}, {last.intercept_[0]:.2f})")
 
 
+def shown(pools: Mapping[str, Pool], seeds: int) -> None:
+    """Print what share of trouble is expected, and how much is suspicious, with no, some and all of the trouble among the pictures."""
+    for words, named in (("by name", True), ("without names", False)):
+        for size, pool in pools.items():
+            for kept in (0.0, 0.3, 1.0):
+                found = np.mean([_shown(plant(pool, FIRST_FITTED + seed), pool, kept, named=named) for seed in range(seeds)], axis=0)
+                shares = f"{found[0]:.0%} trouble, {found[1]:.0%} expected"
+                say(f"{words}, {size}: {shares}; suspicious are {found[2]:.1%} of the good and {found[3]:.0%} of the bad")
+
+
+def _shown(planted: Planted, pool: Pool, kept: float, *, named: bool) -> tuple[float, float, float, float]:
+    of, trouble = _pictures(planted, pool, named=named), np.asarray(planted.wrong) != GOOD
+    rows = ~trouble | (np.random.default_rng(0).random(len(trouble)) < kept)
+    some = Pictures(of.features[rows], of.looks[rows], of.targets[rows], of.groups[rows], of.classes, of.known[rows], of.reference[rows])
+    judged, bad = suspicion.judge(some), trouble[rows]
+    suspicious = judged.score >= defaults().number("curate.beyond")
+    return float(bad.mean()), judged.share, float(suspicious[~bad].mean()), float(suspicious[bad].mean()) if bad.any() else 0.0
+
+
 def _pictures(planted: Planted, pool: Pool, *, named: bool) -> Pictures:
     features = planted.vectors.astype(np.float64)
     known = known_by_name(features, planted.classes, pool.card)
     return Pictures(
         features=features,
+        looks=planted.looks.astype(np.float64),
         targets=np.asarray([planted.classes.index(label) for label in planted.labels], dtype=np.int64),
         groups=np.unique(planted.groups, return_inverse=True)[1].astype(np.int64).reshape(-1),
         classes=len(planted.classes),

@@ -2,7 +2,7 @@
 
 Cloth is rendered (the demo's families; scenes of clothes) beside photographs of garments where they are at hand; foreign pictures are
 drawn (foreign.py) or are cloth of a family that no class is. What is varied with the seed: classes, kinds of foreign pictures, how they
-spread over classes, and which labels are swapped. Vectors are the shipped backbone's, made once for all seeds.
+spread over classes, and which labels are swapped. Vectors are the shipped backbone's, looks are dedup's; both are made once for all seeds.
 """
 
 from __future__ import annotations
@@ -10,21 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+from PIL import Image
 
 from common import images, model, records
 from common.model import FEATURES, Card, Model
 from common.textures import DEMO, FAMILIES, Span, Streams, photograph_of
+from jobs.dedup import looks
 from jobs.pretrain.patterns import PATTERNS
 from jobs.pretrain.scenes import show
 from tests.bench import foreign
 from tests.bench.rows import say
 
 Pixels = NDArray[np.uint8]
+Rows = TypeVar("Rows", NDArray[np.float32], Sequence[str])
 SHIPPED = Path("jobs/refine/backbones/pattern-net")
 CLASSES = ("checkered", "dotted", "floral", "leopard", "striped")
 PHOTOGRAPHED = ("checkered", "dotted", "striped")
@@ -39,7 +43,7 @@ _SCENES = ("worn", "whole", "near")
 
 @dataclass(frozen=True)
 class Pool:
-    """Vectors (n, d) of pictures by where they are from: photographs, renderings, foreign kinds. Of photographs, their garments."""
+    """What was seen of pictures, vectors and looks side by side (n, d + m), by where they are from; of photographs, their garments."""
 
     card: Card
     cloth: Mapping[str, NDArray[np.float32]]
@@ -50,10 +54,11 @@ class Pool:
 
 @dataclass(frozen=True)
 class Planted:
-    """One set: vectors (n, d), labels, groups and what is wrong with each; and test pictures with nothing wrong."""
+    """One set: vectors (n, d), looks (n, m), labels, groups and what is wrong with each; and test pictures with nothing wrong."""
 
     classes: tuple[str, ...]
     vectors: NDArray[np.float32]
+    looks: NDArray[np.float32]
     labels: list[str]
     groups: list[str]
     wrong: list[str]
@@ -70,21 +75,36 @@ def make_pool(each: int, fabrics: Path) -> Pool:
     for label in PHOTOGRAPHED if fabrics.is_dir() else ():
         files = sorted((fabrics / label).glob("*.jpg"))
         garments[label] = [file.name.rpartition("_")[0] for file in files]
-        cloth[f"photographs {label}"] = _look(network, card, (images.decode(file.read_bytes()) for file in files))
+        cloth[f"photographs {label}"] = _see(network, card, (images.decode(file.read_bytes()) for file in files))
     spoilt = {}
     for label in CLASSES:
         say(f"curate: rendering {label}")
         made = [_cloth(label, number) for number in range(each)]
-        cloth[label] = _look(network, card, iter(made))
+        cloth[label] = _see(network, card, iter(made))
         rng = np.random.default_rng(len(label))
-        spoilt[label] = _look(network, card, (_spoil(rng, one) for one in made[: each // 4]))
-    strange = {kind: _look(network, card, (foreign.draw(kind, FIRST_FOREIGN + at) for at in range(each // 2))) for kind in foreign.KINDS}
-    strange |= {f"cloth: {kind}": _look(network, card, (_cloth(kind, at) for at in range(each // 2))) for kind in OTHER_CLOTH}
+        spoilt[label] = _see(network, card, (_spoil(rng, one) for one in made[: each // 4]))
+    strange = {kind: _see(network, card, (foreign.draw(kind, FIRST_FOREIGN + at) for at in range(each // 2))) for kind in foreign.KINDS}
+    strange |= {f"cloth: {kind}": _see(network, card, (_cloth(kind, at) for at in range(each // 2))) for kind in OTHER_CLOTH}
     return Pool(card, cloth, garments, spoilt, strange)
 
 
-def _look(network: Model, card: Card, pictures: Iterator[Pixels]) -> NDArray[np.float32]:
-    return np.concatenate([network.run(images.preprocess(one, card.preprocessing)[None], FEATURES) for one in pictures])
+def thinned(pool: Pool, share: float) -> Pool:
+    """Return a pool of some of the pictures."""
+    step = round(1 / share)
+
+    def some(of: Mapping[str, Rows]) -> dict[str, Rows]:
+        return {kind: rows[::step] for kind, rows in of.items()}
+
+    return Pool(pool.card, some(pool.cloth), some(pool.garments), some(pool.spoilt), some(pool.foreign))
+
+
+def _see(network: Model, card: Card, pictures: Iterator[Pixels]) -> NDArray[np.float32]:
+    return np.stack([np.concatenate([_vector(network, card, one), looks.look(Image.fromarray(one))]) for one in pictures])
+
+
+def _vector(network: Model, card: Card, picture: Pixels) -> NDArray[np.float32]:
+    vector: NDArray[np.float32] = network.run(images.preprocess(picture, card.preprocessing)[None], FEATURES)[0]
+    return vector
 
 
 def _cloth(family: str, number: int) -> Pixels:
@@ -121,14 +141,16 @@ def plant(pool: Pool, seed: int) -> Planted:
     labels = [_another(rng, classes, one) if swap else one for one, swap in zip(truths, swapped, strict=True)]
     strange = _strange(rng, pool, classes, round(FOREIGN_SHARE * total))
     across = [inside[at] for at in rng.permutation(len(inside))[: round(ACROSS_SHARE * total)]]
+    seen = np.stack([one for one, _, _ in [*inside, *across]] + [one for one, _ in strange])
     return Planted(
         classes=classes,
-        vectors=np.stack([vector for vector, _, _ in [*inside, *across]] + [vector for vector, _ in strange]),
+        vectors=seen[:, : pool.card.dimension],
+        looks=seen[:, pool.card.dimension :],
         labels=labels + [_another(rng, classes, label) for _, label, _ in across] + [label for _, label in strange],
         groups=[group for _, _, group in [*inside, *across]] + [f"foreign {at}" for at in range(len(strange))],
         wrong=[SWAPPED if swap else GOOD for swap in swapped] + [ACROSS] * len(across) + [FOREIGN] * len(strange),
         truths=truths + [label for _, label, _ in across] + [""] * len(strange),
-        test_vectors=np.stack([vector for vector, _, group in good if group in tests]),
+        test_vectors=np.stack([one[: pool.card.dimension] for one, _, group in good if group in tests]),
         test_labels=[label for _, label, group in good if group in tests],
     )
 

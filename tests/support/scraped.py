@@ -1,11 +1,11 @@
-"""A snapshot of a folder, made by the real steps of scrape."""
+"""A snapshot of a folder and its dataset version, made by the real steps of scrape and dedup."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from common.artifact import Artifact, seal
-from common.records import Recipe, canonical
+from common.records import Edit, Recipe, canonical
 from common.store import Store
 from jobs.scrape.sources import Offer
 from jobs.scrape.sources.folder import FolderSource
@@ -32,3 +32,13 @@ def snapshot(store: Store, inputs: dict[str, Artifact], source: str, previous: A
     return run_step(
         store, "scrape/snapshot", {"list": listed, "fetched": Artifact(store, seal(store, whole, fetched, "w")), **before}, defaults()
     )
+
+
+def version_of(store: Store, made: Artifact, edits: list[Edit] | None = None, **changed: object) -> Artifact:
+    """Make the version of a snapshot, with a person's edits."""
+    hashed = [(unit.name, run_step(store, "dedup/hash", {"snapshot": made}, unit=unit).manifest) for unit in made.units]
+    whole = Recipe(step="dedup/hash", parameters={}, inputs={"snapshot": made.manifest.digest}, code="")
+    inputs = {"snapshot": made, "hashes": Artifact(store, seal(store, whole, hashed, "w"))}
+    if edits:
+        inputs["edits"] = commit(store, "run/edits", {"edits.json": canonical(edits)})
+    return run_step(store, "dedup/dataset", inputs, defaults(**changed))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common import records, refined
-from common.artifact import Artifact
+from common.artifact import Artifact, seal
 from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, TRAIN, VERSION, Entry
 from common.features import IDS, VECTORS
 from common.model import CARD_FILE, MODEL_FILE
+from common.records import Recipe
 from common.store import Store
 from common.suspects import SUSPECTS, Suspect, suspect
 from common.tables import write_matrix, write_table
@@ -59,12 +61,19 @@ def features(store: Store, rows: list[Entry], *, seed: int = 0, spread: float = 
     classes = sorted({row.source_label for row in rows})
     centres = np.random.default_rng(99).normal(0, 2, (len(classes), networks.DIMENSION))
     matrix = np.stack([centres[classes.index(row.source_label)] + random.normal(0, spread, networks.DIMENSION) for row in rows])
-    parts = {VECTORS: write_matrix(matrix.astype(np.float32)), IDS: records.canonical([row.id for row in rows])}
-    single = commit(store, "featurize", parts)
-    from common.artifact import seal
-    from common.records import Recipe
+    return sharded(store, "featurize", rows, matrix)
 
-    whole = Recipe(step="featurize", parameters={"seed": seed, "spread": spread}, inputs={"x": single.manifest.digest}, code="")
+
+def looks(store: Store, rows: list[Entry]) -> Artifact:
+    """Return looks that say nothing of any class, in one unit."""
+    return sharded(store, "dedup/hash", rows, np.random.default_rng(7).normal(0, 1, (len(rows), 5)))
+
+
+def sharded(store: Store, step: str, rows: Sequence[Entry], matrix: NDArray[np.floating[Any]]) -> Artifact:
+    """Return a step's vectors of pictures, (n, d), in one unit."""
+    parts = {VECTORS: write_matrix(matrix.astype(np.float32)), IDS: records.canonical([row.id for row in rows])}
+    single = commit(store, step, parts)
+    whole = Recipe(step=step, parameters={}, inputs={"x": single.manifest.digest}, code="")
     return Artifact(store, seal(store, whole, [("shard-0", single.manifest)], "w"))
 
 

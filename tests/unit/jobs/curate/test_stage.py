@@ -30,6 +30,7 @@ def rows(swapped: Sequence[str] = SWAPPED) -> list[Entry]:
 def curated(store: MemoryStore, entries: list[Entry], words: Sequence[Edit] = (), scoring: str = TEST_SIDE, **changed: object) -> Artifact:
     given = {
         "features": trained.features(store, entries, spread=0.5),
+        "looks": trained.looks(store, entries),
         "dataset": trained.version(store, entries, scoring),
         "backbone": trained.backbone(store),
     }

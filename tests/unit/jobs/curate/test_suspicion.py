@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -22,10 +24,16 @@ def planted(seed: int = 0, *, by_name: bool = False) -> Pictures:
     truth = targets.copy()
     truth[FOREIGN], truth[SWAPPED] = CLASSES, 2
     features = centres[truth] + random.normal(0, 1, (len(truth), WIDTH))
+    looks = random.normal(0, 1, (len(truth), 6))
     known = np.full((len(truth), CLASSES), np.nan)
     if by_name:
         known = np.where(truth[:, None] == np.arange(CLASSES), -0.1, -4.0) + random.normal(0, 0.02, known.shape)
-    return Pictures(features, targets, np.arange(len(truth)), CLASSES, known, np.ones(len(truth), bool))
+    return Pictures(features, looks, targets, np.arange(len(truth)), CLASSES, known, np.ones(len(truth), bool))
+
+
+def only(of: Pictures, rows: NDArray[np.bool_] | slice) -> Pictures:
+    """Return some of the pictures."""
+    return Pictures(of.features[rows], of.looks[rows], of.targets[rows], of.groups[rows], of.classes, of.known[rows], of.reference[rows])
 
 
 def trouble() -> NDArray[np.bool_]:
@@ -48,7 +56,7 @@ def test_planted_trouble_is_the_most_suspicious(by_name: bool) -> None:
 def test_where_nothing_is_wrong_little_is_suspicious() -> None:
     whole = planted()
     rest = ~trouble()
-    clean = Pictures(whole.features[rest], whole.targets[rest], whole.groups[rest], CLASSES, whole.known[rest], whole.reference[rest])
+    clean = only(whole, rest)
     judged = suspicion.judge(clean)
     assert judged.share < 0.1
     assert (judged.score > 0.75).mean() < 0.05
@@ -58,7 +66,7 @@ def test_pictures_of_one_group_do_not_vouch_for_each_other() -> None:
     apart = planted()
     groups = apart.groups.copy()
     groups[FOREIGN] = 0
-    together = Pictures(apart.features, apart.targets, groups, CLASSES, apart.known, apart.reference)
+    together = replace(apart, groups=groups)
     far = NAMES.index("far from all")
     alone, vouched_for = (signals.measure(of, of.reference).values[FOREIGN, far] for of in (together, apart))
     assert alone.mean() > vouched_for.mean()
@@ -69,8 +77,9 @@ def test_who_is_no_reference_changes_nothing_for_others() -> None:
     reference = np.arange(len(whole.targets)) % 4 != 0
     features = whole.features.copy()
     features[~reference] += 7
-    first = suspicion.judge(Pictures(whole.features, whole.targets, whole.groups, CLASSES, whole.known, reference))
-    second = suspicion.judge(Pictures(features, whole.targets, whole.groups, CLASSES, whole.known, reference))
+    moved = np.where(reference[:, None], whole.looks, whole.looks - 5)
+    first = suspicion.judge(replace(whole, reference=reference))
+    second = suspicion.judge(replace(whole, features=features, looks=moved, reference=reference))
     np.testing.assert_allclose(first.score[reference], second.score[reference], atol=1e-9)
 
 
@@ -93,11 +102,11 @@ def test_trouble_of_another_class_makes_its_like_suspicious() -> None:
 
 def test_too_few_pictures_have_no_trouble_to_be_like() -> None:
     whole = planted()
-    few = Pictures(whole.features[50:70], whole.targets[50:70], whole.groups[50:70], CLASSES, whole.known[50:70], whole.reference[50:70])
+    few = only(whole, slice(50, 70))
     assert not alike.measure(few, np.arange(20.0)).any()
 
 
 @pytest.mark.parametrize("weights", [NAMED, UNNAMED])
 def test_there_is_a_weight_for_each_signal(weights: suspicion.Weights) -> None:
     assert len(weights.first) == len(NAMES)
-    assert len(weights.last) == len(NAMES) + 1
+    assert len(weights.last) == len(NAMES) + len(alike.NAMES)

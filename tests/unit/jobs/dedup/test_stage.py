@@ -9,26 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.artifact import Artifact, seal
 from common.dataset import LEAVE_ONE_GROUP_OUT, TEST_SIDE, entries_of
 from common.errors import BadInput
 from common.images import image_id
-from common.records import Edit, Recipe, canonical
+from common.records import Edit
 from common.store.memory import MemoryStore
 from common.tables import read_table
 from jobs.dedup import hashes, quality, search
 from tests.support.pictures import cloud, encode, make_folder
-from tests.support.rooms import commit, defaults, run_step
-from tests.support.scraped import snapshot_of
-
-
-def version_of(store: MemoryStore, snapshot: Artifact, edits: list[Edit] | None = None, **changed: object) -> Artifact:
-    hashed = [(unit.name, run_step(store, "dedup/hash", {"snapshot": snapshot}, unit=unit).manifest) for unit in snapshot.units]
-    whole = Recipe(step="dedup/hash", parameters={}, inputs={"snapshot": snapshot.manifest.digest}, code="")
-    inputs = {"snapshot": snapshot, "hashes": Artifact(store, seal(store, whole, hashed, "w"))}
-    if edits:
-        inputs["edits"] = commit(store, "run/edits", {"edits.json": canonical(edits)})
-    return run_step(store, "dedup/dataset", inputs, defaults(**changed))
+from tests.support.rooms import defaults, run_step
+from tests.support.scraped import snapshot_of, version_of
 
 
 def test_a_plain_folder_is_kept_whole_and_split_by_class(memory: MemoryStore, folder: Path) -> None:
