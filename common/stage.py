@@ -70,7 +70,8 @@ class Stage:
 
     `values` are the modules of `common` whose behaviour defines this stage's output; together
     with the room's own files and the locks of its extra and of `extras` they make the code digest. `internet`: it meets other people's
-    servers. `needs` says what a pod asks for given the settings of its step, where that is not always `resources`.
+    servers. `needs` says what a pod asks for given the settings of its step, where that is not always `resources`. `lighter` says, as a
+    sentence, with which settings it needs less memory.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Stage:
     deadline_s: int = 6 * 3600
     retries: int = 3
     internet: bool = False
+    lighter: str = ""
 
     def resources_for(self, values: Values) -> Resources:
         """Return what a pod asks for that works by these settings."""

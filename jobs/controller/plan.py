@@ -166,11 +166,11 @@ def _while_it_runs(one: StepState, job: JobStatus, seen: Observed) -> Action | N
 def _after_failure(one: StepState, job: JobStatus, seen: Observed) -> Action | None:
     damaged = next((ending.words.damaged for ending in job.endings if ending.words and ending.words.damaged), None)
     if damaged is None:
-        return End("failed", why(one.step.name, job), one)
+        return End("failed", why(one.step.name, job, one.stage.lighter), one)
     repair = seen.repairs.get((damaged[0], mark(damaged[1])))
     if repair is not None and repair.condition == COMPLETE:
         return Forget((job.name, repair.name))
-    return _mend(one, damaged, seen, why(one.step.name, job))
+    return _mend(one, damaged, seen, why(one.step.name, job, one.stage.lighter))
 
 
 def _mend(one: StepState, damaged: tuple[str, str], seen: Observed, reason: str) -> Action | None:
@@ -185,14 +185,14 @@ def _mend(one: StepState, damaged: tuple[str, str], seen: Observed, reason: str)
     return None
 
 
-def why(step: str, job: JobStatus) -> str:
-    """Say in one or two sentences why a Job failed."""
+def why(step: str, job: JobStatus, lighter: str = "") -> str:
+    """Say in a few sentences why a Job failed; *lighter* tells with which settings its stage needs less memory."""
     if job.reason == "DeadlineExceeded":
         return f"{step} did not end before its deadline."
     bad = [ending for ending in job.endings if ending.exit_code]
     told = next((ending for ending in reversed(bad) if ending.words or ending.evidence), None)
     if told is not None:
-        words = [told.evidence, told.words.message if told.words else "", _help(told)]
+        words = [told.evidence, told.words.message if told.words else "", _help(told, lighter)]
         return f"{step}{_where(told, job)}: {' '.join(filter(None, words))}"
     if not bad:
         return f"{step} failed ({job.reason})."
@@ -200,8 +200,8 @@ def why(step: str, job: JobStatus) -> str:
     return f"{step}{_where(last, job)} ended with exit code {last.exit_code}{_meaning(last.exit_code)}. `darkroom logs` shows what it said."
 
 
-def _help(ending: Ending) -> str:
-    return "Give its stage more memory: `resources` in the chart's values." if ending.evidence else ""
+def _help(ending: Ending, lighter: str) -> str:
+    return f"Give its stage more memory: `resources` in the chart's values. {lighter}".strip() if ending.evidence else ""
 
 
 def _where(ending: Ending, job: JobStatus) -> str:

@@ -198,4 +198,5 @@ STAGE = Stage(
     check=_check,
     deadline_s=24 * 3600,
     needs=_needs,
+    lighter="Or let it need less: refine.mbSize=auto works a minibatch off in parts, and half a refine.inputResolution needs a quarter.",
 )

@@ -186,6 +186,15 @@ def test_why_a_job_failed_is_said_in_words(status: JobStatus, text: str) -> None
     assert text in why("one", status)
 
 
+def test_whose_memory_was_exceeded_is_told_what_needs_less() -> None:
+    killed = job("Failed", "X", Ending(0, 137, None, "OOMKilled at 4Gi."))
+    assert why("refine", killed, "Or halve the minibatch.").endswith("in the chart's values. Or halve the minibatch.")
+    running = state(job=killed)
+    refining = dataclasses.replace(running, stage=dataclasses.replace(running.stage, lighter="Or halve the minibatch."))
+    assert isinstance(ended := decide(Observed((refining,)))[0], End)
+    assert "Or halve the minibatch." in ended.reason
+
+
 # --- the pointer ---
 
 CANDIDATE = Ref(step="train", key="k", digest="new")
