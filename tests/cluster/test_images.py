@@ -35,7 +35,7 @@ print(json.dumps({
     "user": os.getuid(),
     "writable": writable,
     "code": code,
-    "uncompiled": [one.__name__ for one in list(sys.modules.values()) if getattr(one, "__cached__", None) and not os.path.exists(one.__cached__)],
+    "uncompiled": [name for name, one in sorted(sys.modules.items()) if not os.path.exists(getattr(one, "__cached__", None) or "/")],
 }))
 """
 

@@ -29,6 +29,7 @@ def slow(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tm
     return install(kubernetes, ours, namespace, store, tmp_path, {"resources": needs})
 
 
+@pytest.mark.full
 def test_four_pods_score_a_folder_as_this_machine_does_and_a_lost_one_costs_its_shard_only(
     slow: Installed, store: Store, tmp_path: Path
 ) -> None:

@@ -46,6 +46,7 @@ def allowed(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store,
     return install(kubernetes, ours, namespace, store, tmp_path, {"web": settings})
 
 
+@pytest.mark.full
 def test_four_pods_fetch_a_list_and_no_two_of_them_ask_one_server(allowed: Installed, store: Store, web: Web, tmp_path: Path) -> None:
     lines = []
     for number, host in enumerate(HOSTS * 3):
