@@ -44,8 +44,7 @@ FOUND_GOAL, GAIN_GOAL = 80.0, 3.0
 SETTINGS: Mapping[str, object] = {"train_cValues": [0.01, 0.1, 1.0]}
 
 LIMITS = (
-    "Of foreign pictures a quarter looks enough like cloth to a backbone that knows nothing but patterns; what else can be measured of a "
-    "picture (drawn or photographed, white ground, colours) is no signal yet. "
+    "The foreign pictures are drawn, so looks tell them from cloth more easily than they would tell photographs; none are at hand. "
     "Where the classifier trained on everything is nearly as right as the one trained on the clean set, there are no three points to be "
     "won: the prior by name and the SVM stand much trouble. The row of the clean set says how many points there are. Leaving out costs "
     "ordinary pictures besides, so the threshold is a careful one."
