@@ -147,7 +147,7 @@ STAGE = Stage(
         ),
     ),
     parameters=PARAMETERS,
-    values=("dataset", "edits", "images", "shards", "tables"),
+    values=("dataset", "edits", "features", "images", "shards", "tables"),
     resources=Resources(cpu="1", memory="1Gi"),
     check=_check,
 )

@@ -150,12 +150,13 @@ def test_a_recheck_says_what_has_changed_and_keeps_what_was_first(place: Place, 
 
 def test_a_flipped_bit_in_what_came_from_the_web_is_mended_from_there(place: Place, web: Web) -> None:
     place.write(pictures(web))
-    first = place.submit()
+    shards = ("--set", "scrape.shardPictures=8")
+    first = place.submit(*shards)
     tar = min(place.store.glob("artifacts/scrape.fetch/*/parts/*images.tar"))
     data = bytearray(tar.read_bytes())
     data[len(data) // 2] ^= 1
     tar.write_bytes(data)
-    again = place.submit("--set", "refine.backbone=gabor-texture")  # which reads all pictures anew
+    again = place.submit(*shards, "--set", "refine.backbone=gabor-texture")  # which reads all pictures anew
     assert (again["state"], again["stages"][0]["content_digest"]) == ("done", first["stages"][0]["content_digest"])
     assert tar.read_bytes() != bytes(data)
     assert sorted({count for path, count in web.requests.items() if path != "/robots.txt"}) == [1, 2]
