@@ -1,4 +1,4 @@
-"""What curate makes: for each picture how much speaks against it, why, and whether training leaves it out."""
+"""What curate makes: for each picture how much speaks against it, why, and whether training leaves it out; and likely copies."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from common.dataset import Entry
 
 SUSPECTS = "suspects.parquet"
+COPIES = "copies.parquet"
 REPORT_ONLY, FROM_TRAINING, FROM_ALL = "report", "train", "all"
 
 
@@ -38,6 +39,18 @@ class Suspect(Value, frozen=True, kw_only=True):
     alike: str
     decided: bool
     left_out: bool
+
+
+class Copies(Value, frozen=True, kw_only=True):
+    """Two pictures, by id, that may be copies of each other, cut, turned or mirrored; `sure` is larger the likelier that is."""
+
+    one: str
+    other: str
+    one_name: str
+    other_name: str
+    one_side: str
+    other_side: str
+    sure: float
 
 
 def suspect(
@@ -83,3 +96,8 @@ def left_out_of(curation: Artifact) -> frozenset[tuple[str, str]]:
 def suspicious_of(rows: Iterable[Suspect]) -> frozenset[tuple[str, str]]:
     """Return (id, label) of what is suspicious, decided by nobody."""
     return frozenset((row.id, row.label) for row in rows if row.suspicious)
+
+
+def copies_of(curation: Artifact) -> list[Copies]:
+    """Return the likely copies, surest first."""
+    return read_table(curation.read(COPIES), Copies)

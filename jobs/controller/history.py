@@ -16,7 +16,7 @@ from jobs.controller.runs import Known
 REPORT, ATTRIBUTION = "report.html", "ATTRIBUTION.html"
 WAITING, NOT_RUN = "waiting", "not run"
 LIST = "scrape/list"
-SNAPSHOT, VERSION, TRAIN, EVALUATE, GATE = snapshots.STEP, "dedup/dataset", "train", "evaluate", "gate"
+SNAPSHOT, VERSION, CURATION, TRAIN, EVALUATE, GATE = snapshots.STEP, "dedup/dataset", "curate", "train", "evaluate", "gate"
 TABLE, PREDICTIONS = "predict/table", {"parquet": "predictions.parquet", "csv": "predictions.csv"}
 
 
@@ -88,9 +88,9 @@ def _state(stage: Stage, found: list[StageRecord], condition: str) -> str:
 
 
 def _warnings(known: Known) -> list[str]:
-    version, listed = known.records.get(VERSION), known.records.get(LIST)
+    version, listed, curation = (known.records.get(step) for step in (VERSION, LIST, CURATION))
     notes = list(listed.info.get("notes", [])) if listed else []
-    return [*notes, *(version.info.get("warnings", []) if version else [])]
+    return [*notes, *(warning for one in (version, curation) if one for warning in one.info.get("warnings", []))]
 
 
 def _model(known: Known, trained: StageRecord | None) -> dict[str, Any] | None:

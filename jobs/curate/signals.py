@@ -59,7 +59,7 @@ NAMES = ("other class", "neighbours", "far from class", "far from all", "not by 
 
 def measure(of: Pictures, voters: Flags) -> Signals:
     """Measure every picture against the voters of other groups."""
-    inputs = _whiten(of.features, voters)
+    inputs = whiten(of.features, voters)
     logs, distances = _fold_by_fold(inputs, of, voters)
     own = np.arange(len(of.targets)), of.targets
     near, shares, gap = _nearest(inputs, of, voters)
@@ -77,7 +77,7 @@ def measure(of: Pictures, voters: Flags) -> Signals:
     return Signals(np.clip(values, -CAP, CAP), np.exp(logs), shares)
 
 
-def _whiten(features: Floats, voters: Flags) -> Floats:
+def whiten(features: Floats, voters: Flags) -> Floats:
     """Standardise by the voters and turn to their principal directions, each scaled to the square root of its spread."""
     mean, spread = features[voters].mean(axis=0), features[voters].std(axis=0)
     standard = np.clip((features - mean) / np.where(spread > 1e-8, spread, 1.0), -5, 5)

@@ -10,14 +10,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from common import dataset, edits, named, records
-from common.dataset import LABEL_CONFLICT, LEAVE_ONE_GROUP_OUT, TRAIN, Entry, entries_of
+from common.dataset import LABEL_CONFLICT, LEAVE_ONE_GROUP_OUT, TEST, TRAIN, Entry, entries_of
 from common.features import matrix, vectors_of
 from common.model import CARD_FILE, Card, Named
 from common.records import digest_of
 from common.stage import StepFunction, Work
-from common.suspects import REPORT_ONLY, SUSPECTS, Suspect, suspect
+from common.suspects import COPIES, REPORT_ONLY, SUSPECTS, Copies, Suspect, suspect
 from common.tables import write_table
-from jobs.curate import crowds, policy, reasons, suspicion
+from jobs.curate import copies, crowds, policy, reasons, suspicion
 from jobs.curate.signals import Flags, Floats, Pictures
 from jobs.curate.suspicion import Judged
 
@@ -26,7 +26,7 @@ DECIDING = ("label", "keep")
 
 
 def curate(work: Work) -> None:
-    """Write what is suspicious; content: suspects.parquet, worst first."""
+    """Write what is suspicious, worst first, and what may be copies, surest first; content: suspects.parquet, copies.parquet."""
     version = work.inputs["dataset"]
     classes, everything = tuple(version.info["classes"]), entries_of(version)
     kept = [entry for entry in everything if entry.kept]
@@ -35,9 +35,11 @@ def curate(work: Work) -> None:
     with threadpool_limits(1):  # results may not depend on the number of cores
         judged = suspicion.judge(of)
         rows = _rows(work, _Case(kept, classes, of, judged, _decided(work)), card)
+        pairs = [_copies(kept[one], kept[other], sure) for one, other, sure in copies.likely(of)]
     rows = sorted([*rows, *_conflicts(everything)], key=lambda row: (-row.score, row.label, row.name, row.id))
     work.out.write(SUSPECTS, write_table(rows, Suspect))
-    work.out.info |= _facts(rows, judged, classes)
+    work.out.write(COPIES, write_table(pairs, Copies))
+    work.out.info |= _facts(rows, judged, classes) | {"copies": len(pairs), "warnings": _warnings(pairs)}
     work.log(f"{work.out.info['suspicious']} of {len(rows)} pictures are suspicious; training leaves out {work.out.info['left_out']}")
 
 
@@ -130,6 +132,31 @@ def _alike(case: _Case, suspicious: Flags) -> dict[int, str]:
         members.setdefault(int(crowd), []).append(case.kept[int(place)].id)
     names = {crowd: digest_of(sorted(ids))[:12] for crowd, ids in members.items()}
     return {int(place): names[int(crowd)] for place, crowd in zip(places, found, strict=True)}
+
+
+def _copies(one: Entry, other: Entry, sure: float) -> Copies:
+    return Copies(
+        one=one.id,
+        other=other.id,
+        one_name=one.name,
+        other_name=other.name,
+        one_side=one.side,
+        other_side=other.side,
+        sure=round(sure, 2),
+    )
+
+
+def _warnings(pairs: Sequence[Copies]) -> list[str]:
+    """Say which pictures of the test may have been seen in training."""
+    crossing = [pair for pair in pairs if {pair.one_side, pair.other_side} == {TRAIN, TEST}]
+    if not crossing:
+        return []
+    first = crossing[0]
+    words = (
+        f"{len(crossing)} test picture(s) may be copies of training pictures, cut, turned or mirrored, such as {first.one_name} and "
+        f"{first.other_name}: figures may flatter. The report shows them; exclude one of each in the light table."
+    )
+    return [words]
 
 
 def _conflicts(entries: Sequence[Entry]) -> list[Suspect]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.metrics import Figure, Summary
-from common.suspects import FROM_ALL, REPORT_ONLY, Suspect
+from common.suspects import FROM_ALL, REPORT_ONLY, Copies, Suspect
 from jobs.evaluate.gallery import Gallery
 
 MOST_OF_A_CLASS = 12
@@ -20,6 +20,8 @@ class Curated:
 
     policy: str
     suspects: Sequence[Suspect]
+    copies: Sequence[Copies]
+    warnings: Sequence[str]
     expected_share: float
     parts: Mapping[str, tuple[int, Summary | None]]
 

@@ -79,9 +79,10 @@ def _facts(page: Page) -> dict[str, Any]:
         "errors": _errors(page),
         "pairs": _confused_pairs(page),
         "same": _same_pictures(page),
+        "copies": _copies(page),
         "reasons": Counter(_kind(entry) for entry in page.excluded).most_common(),
         "excluded": _excluded(page),
-        "warnings": page.version.info["warnings"],
+        "warnings": [*page.version.info["warnings"], *page.curated.warnings],
         "counts": [(name, page.version.info["groups"][name], page.version.info["sides"][name]) for name in classes],
         "provenance": _provenance(page),
         "curated": curated.facts(page.curated, page.gallery),
@@ -182,6 +183,19 @@ def _same_pictures(page: Page) -> list[dict[str, Any]]:
             "images": [(one, page.gallery.thumbnail(one.id, small=True)) for one in members[:MOST_OF_A_PAIR]],
         }
         for (order, _), members in sorted(sets.items())[:MOST_SAME]
+    ]
+
+
+def _copies(page: Page) -> list[dict[str, Any]]:
+    """Return pairs that may be copies, those of both sides of the split first."""
+    kept = {entry.id: entry for entry in page.gallery.kept}
+    pairs = sorted(page.curated.copies, key=lambda pair: (pair.one_side == pair.other_side, -pair.sure))[:MOST_SAME]
+    return [
+        {
+            "across": pair.one_side != pair.other_side,
+            "images": [(kept[one], page.gallery.thumbnail(one, small=True)) for one in (pair.one, pair.other)],
+        }
+        for pair in pairs
     ]
 
 

@@ -19,7 +19,7 @@ from common.metrics import Scored, Summary
 from common.model import CARD_FILE, MODEL_FILE, PROBABILITIES, Card, Model
 from common.records import canonical
 from common.stage import StepFunction, Work
-from common.suspects import FROM_ALL, Suspect, suspects_of, suspicious_of
+from common.suspects import FROM_ALL, Suspect, copies_of, suspects_of, suspicious_of
 from common.tables import read_matrix, write_matrix, write_table
 from jobs.evaluate import report
 from jobs.evaluate.curated import Curated
@@ -62,6 +62,8 @@ def evaluate(work: Work) -> None:
         curated=Curated(
             policy=work.parameters.text("curate"),
             suspects=suspects,
+            copies=copies_of(work.inputs["curation"]),
+            warnings=work.inputs["curation"].info["warnings"],
             expected_share=float(work.inputs["curation"].info["expected_share"]),
             parts={name: (len(part.entries), others[name]) for name, part in tested.parts.items()},
         ),

@@ -15,18 +15,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common import images, model, records
 from common.dataset import LABEL_CONFLICT, entries_of
+from common.model import FEATURES, Card
 from common.store.memory import MemoryStore
 from common.tables import read_table
-from jobs.dedup import flags, frequencies, hashes, quality, search
+from jobs.curate.copies import likely
+from jobs.curate.signals import Pictures
+from jobs.dedup import flags, frequencies, hashes, looks, quality, search
 from tests.bench import copies, gallery
+from tests.bench.planted import SHIPPED
 from tests.bench.rounds import alternate, best
 from tests.bench.rows import Bench, Row, below, emit, faster, machine, more, no_worse, say
 from tests.support.rooms import defaults
@@ -36,6 +41,7 @@ PICTURES, ROUNDS, RENDERINGS = 256, 3, 100
 PLANTED, CLASSES = 1000, ("one", "two", "three", "four")
 NEAR = ("JPEG 30", "JPEG 75", "resize 0.25", "resize 1.5", "blur 2", "gamma 0.6", "gamma 1.7", "noise 0.05", "watermark")
 """What makes near-duplicates of pictures: what a shop or a search engine does to them."""
+BY_VECTORS = ("crop", "rotate", "mirror")
 EQUAL = 8
 """Up to so many bits apart, pictures that nobody planted are the same: there is one pair among the photographs."""
 SEARCHED, WITHIN, LARGE = 20_000, 10, 100_000
@@ -178,7 +184,38 @@ def recall(folder: Path) -> list[Row]:
     rows += [
         Row(f"found after {name}", one["ours"], one["pHash 16"], "pHash 16", "%", None, "for orientation") for name, one in shares.items()
     ]
-    return rows
+    return [*rows, *by_vectors(sets)]
+
+
+def by_vectors(sets: Mapping[str, Sequence[bytes]]) -> list[Row]:
+    """Return rows of what curate finds by vectors and looks, which no hash finds: each transform's copies among all originals."""
+    say("duplicates: vectors")
+    plain, count = _seen(sets[""]), len(sets[""])
+    found: dict[str, float] = {}
+    false = 0
+    for name in (name for name in sets if name.startswith(BY_VECTORS)):
+        vectors, seen = (np.concatenate([one, other]) for one, other in zip(plain, _seen(sets[name]), strict=True))
+        total = 2 * count
+        everything = Pictures(
+            vectors, seen, np.zeros(total, np.int64), np.arange(total), 1, np.full((total, 1), np.nan), np.ones(total, bool)
+        )
+        pairs = {(i, j) for i, j, _ in likely(everything)}
+        right = {(at, at + count) for at in range(count)}
+        found[name] = round(100 * len(pairs & right) / count, 1)
+        false = max(false, len(pairs - right))
+    rows = [Row(f"found by vectors and looks after {name}", share, None, "", "%", None, "for orientation") for name, share in found.items()]
+    for word in BY_VECTORS:
+        mean = float(np.mean([share for name, share in found.items() if name.startswith(word)]))
+        rows.append(Row(f"found by vectors and looks, mean of {word}", round(mean, 1), 80.0, "least", "%", round(mean / 80, 3), 1.0))
+    return [*rows, Row(f"most other pairs of {2 * count} pictures", float(false), None, "", "pairs", None, "for orientation")]
+
+
+def _seen(pictures: Sequence[bytes]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return vectors and looks of pictures."""
+    card = records.decode(SHIPPED.with_suffix(".json").read_bytes(), Card, "card")
+    network = model.load(SHIPPED.with_suffix(".onnx").read_bytes(), card)
+    vectors = [network.run(images.preprocess(images.decode(one), card.preprocessing)[None], FEATURES)[0] for one in pictures]
+    return np.array(vectors, np.float64), np.array([looks.look(hashes.look_at(one).image) for one in pictures], np.float64)
 
 
 def _all_hashes(place: Path, pictures: Sequence[bytes]) -> dict[str, Bits]:

@@ -15,7 +15,7 @@ from common.features import IDS, VECTORS
 from common.model import CARD_FILE, MODEL_FILE
 from common.records import Recipe
 from common.store import Store
-from common.suspects import SUSPECTS, Suspect, suspect
+from common.suspects import COPIES, SUSPECTS, Copies, Suspect, suspect
 from common.tables import write_matrix, write_table
 from tests.support import networks
 from tests.support.rooms import commit
@@ -93,7 +93,8 @@ def curation(
         for row in rows
         if row.kept
     ]
-    return commit(store, "curate", {SUSPECTS: write_table(said, Suspect)}, {"expected_share": share})
+    parts = {SUSPECTS: write_table(said, Suspect), COPIES: write_table([], Copies)}
+    return commit(store, "curate", parts, {"expected_share": share, "warnings": []})
 
 
 def backbone(store: Store, name: str = "tiny") -> Artifact:

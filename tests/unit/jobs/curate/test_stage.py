@@ -13,8 +13,8 @@ from common.artifact import Artifact
 from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, TRAIN, Entry
 from common.records import Edit
 from common.store.memory import MemoryStore
-from common.suspects import Suspect, left_out_of, suspects_of, suspicious_of
-from tests.support import trained
+from common.suspects import Suspect, copies_of, left_out_of, suspects_of, suspicious_of
+from tests.support import networks, trained
 from tests.support.rooms import commit, defaults, run_step
 
 SWAPPED = ("bars-000", "rows-003", "spots-005")
@@ -37,6 +37,32 @@ def curated(store: MemoryStore, entries: list[Entry], words: Sequence[Edit] = ()
     if words:
         given["edits"] = commit(store, "edits", {"edits.json": records.canonical(list(words))})
     return run_step(store, "curate", given, defaults(**changed))
+
+
+def test_copies_across_the_split_are_a_warning(memory: MemoryStore) -> None:
+    entries = rows()
+    train = next(row for row in entries if row.side == TRAIN)
+    test = next(row for row in entries if row.side == TEST and row.label == train.label)
+    version = trained.version(memory, entries)
+    features, looks = (
+        np.random.default_rng(1).normal(0, 1, (len(entries), networks.DIMENSION)),
+        np.random.default_rng(2).normal(0, 1, (len(entries), 9)),
+    )
+    one, other = entries.index(train), entries.index(test)
+    features[other], looks[other] = features[one] + 0.01, looks[one] + 0.01
+    given = {
+        "features": trained.sharded(memory, "featurize", entries, features),
+        "looks": trained.sharded(memory, "dedup/hash", entries, looks),
+        "dataset": version,
+        "backbone": trained.backbone(memory),
+    }
+    made = run_step(memory, "curate", given, defaults())
+    (found,) = copies_of(made)
+    assert {found.one, found.other} == {train.id, test.id}
+    (warning,) = made.info["warnings"]
+    assert warning.startswith("1 test picture(s) may be copies of training pictures")
+    assert train.name in warning
+    assert test.name in warning
 
 
 def said(made: Artifact) -> dict[str, Suspect]:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from common.artifact import Artifact
-from common.dataset import TEST_SIDE, Entry
+from common.dataset import TEST, TEST_SIDE, Entry
 from common.features import vectors_of
 from common.metrics import Scored, summarise
 from common.store.memory import MemoryStore
-from common.suspects import suspects_of
+from common.suspects import Copies, suspects_of
 from jobs.evaluate import report
 from jobs.evaluate.curated import Curated
 from jobs.evaluate.gallery import Gallery
@@ -46,7 +46,7 @@ def page(
         entries=entries,
         excluded=excluded or [],
         gallery=Gallery(snapshot, entries, vectors_of(trained.features(store, entries)), across_sides=False),
-        curated=curated or Curated("train", [], 0.0, {"all": (len(entries), None)}),
+        curated=curated or Curated("train", [], [], [], 0.0, {"all": (len(entries), None)}),
     )
 
 
@@ -126,7 +126,7 @@ def test_suspects_are_shown_worst_first_with_their_reasons_and_of_those_alike_on
     entries = trained.entries()
     rows = suspects_of(trained.curation(memory, entries, suspicious=[one.id for one in entries[:3]], left_out=[entries[0].id]))
     made = page(memory, snapshot, entries)
-    shown = replace(made, curated=Curated("train", rows, 0.05, {"all": (60, made.summary), "unsuspicious": (57, None)}))
+    shown = replace(made, curated=Curated("train", rows, [], [], 0.05, {"all": (60, made.summary), "unsuspicious": (57, None)}))
     html = report.render(shown).decode()
     assert "Suspicious: 3 of 60" in html
     assert "Training left out 1 of the suspicious ones." in html
@@ -134,3 +134,19 @@ def test_suspects_are_shown_worst_first_with_their_reasons_and_of_those_alike_on
     assert html.count("it looks like nothing else here") == 1
     assert "All test pictures (the headline)" in html
     assert "a class has no picture here" in html
+
+
+def test_perhaps_copies_are_shown_in_pairs_those_across_the_split_first(memory: MemoryStore, snapshot: Artifact) -> None:
+    entries = trained.entries()
+    train, other, test = entries[0], entries[3], next(one for one in entries if one.side == TEST)
+    pairs = [_pair(train, other, 20.0), _pair(train, test, 14.0)]
+    curated = Curated("train", [], pairs, ["1 test picture(s) may be copies."], 0.0, {"all": (len(entries), None)})
+    html = report.render(page(memory, snapshot, entries, curated=curated)).decode()
+    assert "Perhaps copies: 2" in html
+    assert html.index("One trains, one tests") < html.index("On one side of the split")
+    assert "1 test picture(s) may be copies." in html
+
+
+def _pair(one: Entry, other: Entry, sure: float) -> Copies:
+    sides = {"one_side": one.side, "other_side": other.side}
+    return Copies(one=one.id, other=other.id, one_name=one.name, other_name=other.name, sure=sure, **sides)
