@@ -34,6 +34,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "DARKROOM_S3_ENDPOINT", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("DARKROOM_STORE", (tmp_path / "store").as_uri())
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", servers.ACCESS)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", servers.SECRET)
