@@ -44,7 +44,7 @@ serve: $(VENV)/.runs ## Let a dataset's model answer over HTTP: DATASET=… [POR
 
 .PHONY: test
 test: $(VENV)/.develops ## Run the tests (everything that needs no root)
-	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not full" $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not full" $(ARGS)
 
 .PHONY: test-full
 test-full: $(VENV)/.develops ## Run those that take many minutes, with their figures
