@@ -11,7 +11,6 @@ from common.cntk import interpreter
 from images import cntk as second
 
 
-@pytest.mark.full  # minutes; `make e2e` builds it, and a Job refines with it
 def test_the_tree_for_the_image_works_from_another_place(cntk: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     place = tmp_path / "elsewhere"
     second.lay_out(place)
