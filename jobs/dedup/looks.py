@@ -6,6 +6,7 @@ A backbone of patterns sees little else than patterns. These figures tell a draw
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,7 @@ def _spread(plane: Plane) -> tuple[float, float, float]:
     return float(plane.mean()), float(plane.std()), float(middle - plane[_border()].mean())
 
 
+@functools.cache
 def _border() -> NDArray[np.bool_]:
     import numpy as np
 
@@ -119,9 +121,18 @@ def _repetition(light: Plane) -> tuple[float, float, float]:
     standard = (light - light.mean()) / (light.std() + 0.02)
     power = np.abs(np.fft.fft2(standard)) ** 2
     correlation = np.fft.fftshift(np.fft.ifft2(power).real) / light.size
-    down, across = np.mgrid[:SIDE, :SIDE] - SIDE // 2
-    moved = correlation[(np.hypot(down, across) > _NEAR_PX) & (np.hypot(down, across) < _FAR_PX)]
+    moved = correlation[_moves()]
     return float((standard * standard[:, ::-1]).mean()), float(moved.max()), float(moved.min())
+
+
+@functools.cache
+def _moves() -> NDArray[np.bool_]:
+    """Mark the moves by which a pattern may repeat."""
+    import numpy as np
+
+    far = np.hypot(*(np.mgrid[:SIDE, :SIDE] - SIDE // 2))
+    marked: NDArray[np.bool_] = (far > _NEAR_PX) & (far < _FAR_PX)
+    return marked
 
 
 def _palette(light: Plane, pixels: NDArray[np.uint8]) -> tuple[float, float, float]:

@@ -33,6 +33,7 @@ from jobs.curate.stage import known_by_name
 from tests.bench.planted import ACROSS, FOREIGN, GOOD, SHIPPED, SWAPPED, Planted, Pool, make_pool, plant, thinned
 from tests.bench.rows import Bench, Row, emit, machine, say
 from tests.support import trained
+from tests.support.judged import only
 from tests.support.rooms import commit, defaults, run_step
 
 EACH, SEEDS, TOP = 200, 4, 0.30
@@ -188,8 +189,7 @@ def shown(pools: Mapping[str, Pool], seeds: int) -> None:
 def _shown(planted: Planted, pool: Pool, kept: float, *, named: bool) -> tuple[float, float, float, float]:
     of, trouble = _pictures(planted, pool, named=named), np.asarray(planted.wrong) != GOOD
     rows = ~trouble | (np.random.default_rng(0).random(len(trouble)) < kept)
-    some = Pictures(of.features[rows], of.looks[rows], of.targets[rows], of.groups[rows], of.classes, of.known[rows], of.reference[rows])
-    judged, bad = suspicion.judge(some), trouble[rows]
+    judged, bad = suspicion.judge(only(of, rows)), trouble[rows]
     suspicious = judged.score >= defaults().number("curate.beyond")
     return float(bad.mean()), judged.share, float(suspicious[~bad].mean()), float(suspicious[bad].mean()) if bad.any() else 0.0
 

@@ -69,8 +69,7 @@ class Planted:
 
 def make_pool(each: int, fabrics: Path) -> Pool:
     """Draw, photograph and look at all pictures once: *each* of every class and source, half as many of every foreign kind."""
-    card = records.decode(SHIPPED.with_suffix(".json").read_bytes(), Card, "card")
-    network = model.load(SHIPPED.with_suffix(".onnx").read_bytes(), card)
+    card, network = shipped()
     garments, cloth = {}, {}
     for label in PHOTOGRAPHED if fabrics.is_dir() else ():
         files = sorted((fabrics / label).glob("*.jpg"))
@@ -98,11 +97,18 @@ def thinned(pool: Pool, share: float) -> Pool:
     return Pool(pool.card, some(pool.cloth), some(pool.garments), some(pool.spoilt), some(pool.foreign))
 
 
+def shipped() -> tuple[Card, Model]:
+    """Return the shipped backbone."""
+    card = records.decode(SHIPPED.with_suffix(".json").read_bytes(), Card, "card")
+    return card, model.load(SHIPPED.with_suffix(".onnx").read_bytes(), card)
+
+
 def _see(network: Model, card: Card, pictures: Iterator[Pixels]) -> NDArray[np.float32]:
-    return np.stack([np.concatenate([_vector(network, card, one), looks.look(Image.fromarray(one))]) for one in pictures])
+    return np.stack([np.concatenate([vector_of(network, card, one), looks.look(Image.fromarray(one))]) for one in pictures])
 
 
-def _vector(network: Model, card: Card, picture: Pixels) -> NDArray[np.float32]:
+def vector_of(network: Model, card: Card, picture: Pixels) -> NDArray[np.float32]:
+    """Return what the backbone makes of one picture, float32 (d,)."""
     vector: NDArray[np.float32] = network.run(images.preprocess(picture, card.preprocessing)[None], FEATURES)[0]
     return vector
 

@@ -125,7 +125,7 @@ def without_what_came_after(store: MemoryStore, step: str) -> None:
 def test_a_run_makes_a_flipped_object_again_or_names_it(finished: Finished, every: int) -> None:
     repaired: list[str] = []
     named: list[str] = []
-    for key in {*[*finished.state][::every], "models/mine/current.json"}:
+    for key in dict.fromkeys([*[*finished.state][::every], "models/mine/current.json"]):
         store = finished.flipped(key)
         if key.startswith("artifacts/"):
             without_what_came_after(store, key.split("/")[1].replace(".", "/"))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from jobs.curate import alike, signals, suspicion
 from jobs.curate.signals import NAMES, Pictures
 from jobs.curate.suspicion import NAMED, UNNAMED
+from tests.support.judged import only
 
 PER_CLASS, WIDTH, CLASSES = 60, 20, 3
 FOREIGN, SWAPPED = slice(0, 8), slice(60, 66)
@@ -29,11 +30,6 @@ def planted(seed: int = 0, *, by_name: bool = False) -> Pictures:
     if by_name:
         known = np.where(truth[:, None] == np.arange(CLASSES), -0.1, -4.0) + random.normal(0, 0.02, known.shape)
     return Pictures(features, looks, targets, np.arange(len(truth)), CLASSES, known, np.ones(len(truth), bool))
-
-
-def only(of: Pictures, rows: NDArray[np.bool_] | slice) -> Pictures:
-    """Return some of the pictures."""
-    return Pictures(of.features[rows], of.looks[rows], of.targets[rows], of.groups[rows], of.classes, of.known[rows], of.reference[rows])
 
 
 def trouble() -> NDArray[np.bool_]:
