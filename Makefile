@@ -83,7 +83,7 @@ e2e-full: $(VENV)/.develops ## The same with the long ones
 e2e e2e-full:
 	@$(if $(KUBECONFIG),,tools/debian-packages)
 	@$(MAKE) --no-print-directory images BASE_IMAGE=$(BASE_IMAGE) CNTK=$(if $(KUBECONFIG),,1)
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(CHOSEN) $(if $(findstring tests/cluster/,$(ARGS)),,tests/cluster) $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist load --maxschedchunk 1 $(CHOSEN) $(if $(findstring tests/cluster/,$(ARGS)),,tests/cluster) $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.develops ## Check style, types, floors and locks

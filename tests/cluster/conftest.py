@@ -1,6 +1,6 @@
 """A Kubernetes for a session of tests: the one that KUBECONFIG names, or our own, brought up and taken down again.
 
-Tests run side by side (`-n 2`), each in a namespace of its own; those marked `alone` have the cluster for themselves.
+Tests run side by side, each in a namespace of its own; those marked `alone` have the cluster for themselves.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ def pytest_runtest_makereport(item: pytest.Function, call: pytest.CallInfo[None]
             found |= evidence.of_store(given["store"])
         report.sections += found.items()
     return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest: workers take tests one by one, so that none is left alone with them in the end."""
+    items.sort(key=lambda item: 0 if item.get_closest_marker("alone") else 1 if item.get_closest_marker("long") else 2)
 
 
 @pytest.hookimpl(optionalhook=True)

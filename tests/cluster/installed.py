@@ -25,7 +25,7 @@ from tests.support.command import MAIN, ROOT, sets
 from tests.support.helm import CHART, find
 from tests.support.servers import OUR_ENVIRONMENT
 
-SMALL = ("scrape.counts={dotted: 12, striped: 12}", "scrape.shardPictures=6", "refine.backbone=gabor-layout", "train.cValues=[0.1,1]")
+SMALL = ("scrape.counts={dotted: 12, striped: 12}", "scrape.shardPictures=12", "refine.backbone=gabor-layout", "train.cValues=[0.1,1]")
 STAGES = [stage.name for stage in graph.load().stages]  # of a run that trains
 ROOMS = [stage.name for stage in graph.rooms().stages]
 RUN_S = 300.0  # a busy machine takes twice and three times as long as a quiet one

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 
+import pytest
+
 from tests.cluster.installed import RUN_S, SMALL, STAGES, Installed
 from tests.cluster.kubernetes import wait_until
 from tests.support.command import sets
 from tests.support.helm import CHART, find
 
 
+@pytest.mark.long
 def test_uninstalling_leaves_nothing_and_the_run_goes_on_when_it_is_back(installed: Installed) -> None:
     running = installed.start("submit", "fashionTexture", "--on", "kubernetes", *sets(SMALL), "--json")
     wait_until(lambda: bool(installed.begun()) and bool(installed.pods(installed.begun(), "dedup")), 300)

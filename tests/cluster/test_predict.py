@@ -59,10 +59,11 @@ def test_four_pods_score_a_folder_as_this_machine_does_and_a_lost_one_costs_its_
     assert digests(document) == digests(slow.run_here(tmp_path / "local", *words))
 
 
+@pytest.mark.long
 def test_a_prediction_that_was_cancelled_goes_on_where_it_was(slow: Installed, store: Store, tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "pictures", {"bars": 12, "rows": 12})
     let_serve(store)
-    words = ("predict", str(folder), "--set", "scrape.shardPictures=2", "--on", "kubernetes", "--nodes", "2", "--json")
+    words = ("predict", str(folder), "--set", "scrape.shardPictures=4", "--on", "kubernetes", "--nodes", "2", "--json")
     running = slow.start(*words)
     wait_until(lambda: bool(_scored(store)), 180)
     run = slow.begun()
@@ -70,11 +71,11 @@ def test_a_prediction_that_was_cancelled_goes_on_where_it_was(slow: Installed, s
     assert "cancelled" in told, err
     running.communicate(timeout=120)
     kept = _scored(store)
-    assert 0 < len(kept) < SHARDS
+    assert 0 < len(kept) < 6
     assert not slow.jobs(run) or all("-driver" in name for name in slow.jobs(run))
     document = slow.run("resume", run)
     assert document["state"] == "done", document
-    assert runs.read(store, run).records["predict/score"].fresh <= 24 - 2 * len(kept)
+    assert runs.read(store, run).records["predict/score"].fresh <= 24 - 4 * len(kept)
     assert len(rows(store, run)) == 24
 
 

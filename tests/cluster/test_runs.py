@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from jobs.controller.render import driver_name
 from tests.cluster.installed import RUN_S, SMALL, STAGES, Installed, digests
 from tests.cluster.kubernetes import wait_until
 from tests.support.command import sets
 
 
+@pytest.mark.long
 def test_a_run_has_the_digests_that_it_has_on_one_machine_and_is_found_again(installed: Installed, tmp_path: Path) -> None:
     document = installed.submit()
     assert document["state"] == "done", document
@@ -20,6 +23,7 @@ def test_a_run_has_the_digests_that_it_has_on_one_machine_and_is_found_again(ins
     assert set(installed.jobs(again["run"])) == {driver_name(again["run"])}
 
 
+@pytest.mark.long
 def test_a_driver_that_is_killed_is_followed_by_one_that_ends_the_run(installed: Installed) -> None:
     running = installed.start("submit", "fashionTexture", "--on", "kubernetes", *sets(SMALL), "--json")
     names: list[str] = []

@@ -20,7 +20,7 @@ from tests.support.command import sets
 from tests.support.pictures import make_folder
 
 NEVER = "0 3 29 2 *"
-QUICK = ("scrape.shardPictures=8", "refine.backbone=gabor-layout", "train.cValues=[0.1,1]", "train.folds=2")
+QUICK = ("scrape.shardPictures=12", "refine.backbone=gabor-layout", "train.cValues=[0.1,1]", "train.folds=2")
 
 
 class Scheduled:
@@ -59,6 +59,7 @@ class Scheduled:
         return {stage["name"]: stage for stage in self.installed.run("status", run)["stages"]}
 
 
+@pytest.mark.long
 def test_what_is_new_is_learnt_and_nothing_else_is_done(installed: Installed, ours: Cluster, store: Store, tmp_path: Path) -> None:
     pictures = open_store(f"{store.url}-pictures", ours.environment["DARKROOM_S3_ENDPOINT"])
     fill(pictures, make_folder(tmp_path / "pictures", {"bars": 12, "rows": 12}))

@@ -32,6 +32,7 @@ def slow(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tm
     return install(kubernetes, ours, namespace, store, tmp_path, {"resources": needs})
 
 
+@pytest.mark.long
 def test_a_lost_pod_costs_its_shard_only_and_the_width_changes_while_it_runs(slow: Installed, store: Store) -> None:
     with watched(slow, "featurize") as seen:
         running = slow.start("submit", "fashionTexture", "--on", "kubernetes", "--nodes", "4", *sets(WIDE), "--json")
