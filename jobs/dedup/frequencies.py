@@ -62,9 +62,9 @@ def turned(hashes: NDArray[np.uint8], way: str) -> NDArray[np.uint8]:
     """Return what hashes, uint8 (n, 32), would be were their pictures turned or mirrored that way."""
     import numpy as np
 
-    transposed, across, down = _WAYS[way]
     if way == "upright":
         return hashes
+    transposed, across, down = _WAYS[way]
     bits = np.unpackbits(hashes, axis=1).reshape(-1, KEPT, KEPT).astype(bool)
     if transposed:
         bits = bits.transpose(0, 2, 1)
@@ -74,6 +74,13 @@ def turned(hashes: NDArray[np.uint8], way: str) -> NDArray[np.uint8]:
     if down:
         bits = bits ^ odd[None, :, None]
     return np.packbits(bits.reshape(len(hashes), -1), axis=1)
+
+
+def turned_planes(planes: NDArray[np.uint8], way: str) -> NDArray[np.uint8]:
+    """Return planes of pixels, (n, side, side), turned or mirrored that way."""
+    transposed, across, down = _WAYS[way]
+    turned = planes.transpose(0, 2, 1) if transposed else planes
+    return turned[:, :: -1 if down else 1, :: -1 if across else 1]
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from common.dataset import TEST, TRAIN, Entry
 from jobs.dedup import frequencies, hashes
 from jobs.dedup.hashes import Hash
+from jobs.dedup.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,11 @@ _BLOCK = 2048
 
 
 def crossings(
-    entries: Sequence[Entry], known: Mapping[str, Hash], distance: int, ways: Iterable[str] = frequencies.UPRIGHT
+    entries: Sequence[Entry],
+    known: Mapping[str, Hash],
+    distance: int,
+    ways: Iterable[str] = frequencies.UPRIGHT,
+    thumbnails: Thumbnails | None = None,
 ) -> Iterator[tuple[str, str, str]]:
     """Yield (training picture, test picture, why) for each pair that should be on one side: none, in a sound split."""
     train = [entry for entry in entries if entry.kept and entry.side == TRAIN]
@@ -31,7 +36,9 @@ def crossings(
     yield from _same(train, test, "pixels", *pixels)
     ours, theirs = ([one for one in side if not known[one.id].plain] for side in (train, test))
     for way in ways:
-        yield from _near(ours, theirs, known, distance, way)
+        for one, other, apart in _near(ours, theirs, known, distance, way):
+            if thumbnails is None or thumbnails.alike([one.id], [other.id], way)[0]:
+                yield one.name, other.name, f"{apart} bits apart" + ("" if way == "upright" else f", {way}")
 
 
 def _same(train: Sequence[Entry], test: Sequence[Entry], what: str, ours: list[str], theirs: list[str]) -> Iterator[tuple[str, str, str]]:
@@ -43,7 +50,7 @@ def _same(train: Sequence[Entry], test: Sequence[Entry], what: str, ours: list[s
 
 def _near(
     train: Sequence[Entry], test: Sequence[Entry], known: Mapping[str, Hash], distance: int, way: str
-) -> Iterator[tuple[str, str, str]]:
+) -> Iterator[tuple[Entry, Entry, int]]:
     import numpy as np
 
     ours = hashes.matrix([known[one.id] for one in train])
@@ -53,8 +60,7 @@ def _near(
         # Of two rows of bits, those that differ are the ones of either that are not shared.
         apart = block.sum(axis=1)[:, None] + theirs.sum(axis=1)[None, :] - 2 * (block @ theirs.T)
         for row, column in np.argwhere(apart <= distance).tolist():
-            how = "" if way == "upright" else f", {way}"
-            yield train[start + row].name, test[column].name, f"{apart[row, column]:.0f} bits apart{how}"
+            yield train[start + row], test[column], int(apart[row, column])
 
 
 def _bits(packed: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -2,17 +2,19 @@
 
 Up to a million every hash is held against every other (faiss, flat). Beyond that, an index over 16 pieces of 16 bits finds the candidates
 (multi-index hashing; Norouzi, Punjani and Fleet, 2012): hashes at most 31 bits apart differ in at most one bit in one piece
-at least, so nothing is missed. For larger distances everything is held against everything whatever it costs.
+at least, so nothing is missed. Hashes that are near make candidates; thumbnails tell whether they are copies.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from common.records import Value
 from jobs.dedup import frequencies, hashes
 from jobs.dedup.hashes import Hash
+from jobs.dedup.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,8 +43,10 @@ class Same(Value, frozen=True, kw_only=True):
     apart: int
 
 
-def pairs(known: Sequence[Hash], distance: int, ways: Iterable[str] = frequencies.UPRIGHT) -> Iterator[tuple[int, int, str, int]]:
-    """Yield (i, j, how, bits apart), i < j, for pictures that are the same: by pixels, or within `distance` bits.
+def pairs(
+    known: Sequence[Hash], distance: int, ways: Iterable[str] = frequencies.UPRIGHT, thumbnails: Thumbnails | None = None
+) -> Iterator[tuple[int, int, str, int]]:
+    """Yield (i, j, how, bits apart), i < j, for pictures that are the same: by pixels, or within `distance` bits and with thumbnails alike.
 
     `ways` are what may be done to `j`. A pair is said once, by the first of what makes it one, in the order of the pictures.
     """
@@ -51,10 +55,24 @@ def pairs(known: Sequence[Hash], distance: int, ways: Iterable[str] = frequencie
     bits = hashes.matrix([known[number] for number in told])
     for way in ways:
         for later, earlier, apart in near(bits, frequencies.turned(bits, way), distance):
-            for i, j, far in zip(earlier.tolist(), later.tolist(), apart.tolist(), strict=True):
-                first.setdefault((told[i], told[j]), (way, far))
+            found = [(told[i], told[j], far) for i, j, far in zip(earlier.tolist(), later.tolist(), apart.tolist(), strict=True)]
+            for i, j, far in _alike(found, known, way, thumbnails):
+                first.setdefault((i, j), (way, far))
     for (i, j), (how, far) in sorted(first.items()):
         yield i, j, how, far
+
+
+def _alike(
+    found: list[tuple[int, int, int]], known: Sequence[Hash], way: str, thumbnails: Thumbnails | None
+) -> Iterable[tuple[int, int, int]]:
+    if thumbnails is None or not found:
+        return found
+    return itertools.compress(found, thumbnails.alike([known[i].id for i, *_ in found], [known[j].id for _, j, _ in found], way))
+
+
+def reach(count: int, distance: int) -> int:
+    """Return how far apart hashes of so many pictures are looked for: beyond a million only as far as the index over pieces reaches."""
+    return distance if count <= FLAT_UP_TO else min(distance, _REACH)
 
 
 def near(bits: Bytes, theirs: Bytes, distance: int) -> Iterator[Found]:

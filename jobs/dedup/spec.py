@@ -19,8 +19,9 @@ PARAMETERS = (
     Parameter(
         "dedup.distance",
         "integer",
-        31,
-        "Pictures whose hashes differ in at most so many bits are the same picture. Over 31, searching more than a million takes hours.",
+        90,
+        "Pictures whose hashes differ in at most so many bits are the same picture, if light and colours are alike in every part. "
+        "Of more than a million pictures, hashes at most 31 bits apart are looked at.",
         unit="bits of 256",
         low=0,
         high=128,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from common import edits, shards
 from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, TRAIN, VERSION, Entry, Row, rows_of
@@ -14,28 +14,28 @@ from common.parameters import Values
 from common.progress import track
 from common.records import Edit
 from common.stage import StepFunction, Work
-from common.tables import read_table, write_table
-from jobs.dedup import flags, frequencies, hashes, looks, proof, quality, search, split, version
-
-R = TypeVar("R", hashes.Hash, quality.Measure)
+from common.tables import read_matrix, read_table, write_matrix, write_table
+from jobs.dedup import flags, frequencies, hashes, looks, proof, quality, search, split, thumbnails, version
 
 # A class with so few groups is scored by leaving out one group at a time.
 FEW_GROUPS = 3
 
 
 def hash_shard(work: Work) -> None:
-    """Hash and measure every picture of a shard; content: two tables and its looks, in the shard's order."""
+    """Hash and measure every picture of a shard; content: two tables, its thumbnails and its looks, in the shard's order."""
     shard = work.the_unit()
     size = len(shards.read_index(shard))
     kind = work.parameters.text("dedup.hash")
-    hashed, measured, looked = [], [], []
+    hashed, measured, looked, small = [], [], [], []
     for entry, data in track(shards.read_pictures(shard), work.progress, size, "pictures"):
         seen = hashes.look_at(data, kind)
         hashed.append(hashes.hash_picture(entry.id, data, seen, kind))
         measured.append(quality.measure(entry.id, seen))
         looked.append(looks.look(seen.image))
+        small.append(thumbnails.thumbnail(seen.image))
     work.out.write(hashes.HASHES, write_table(hashed, hashes.Hash))
     work.out.write(quality.MEASURES, write_table(measured, quality.Measure))
+    work.out.write(thumbnails.THUMBNAILS, write_matrix(thumbnails.matrix(small)))
     write_vectors(work.out, [one.id for one in hashed], looks.matrix(looked))
     work.out.info |= {"items": len(hashed)}
 
@@ -43,14 +43,15 @@ def hash_shard(work: Work) -> None:
 def make_version(work: Work) -> None:
     """Write the dataset version: groups, exclusions with reasons, the split; flags; and which pictures are the same."""
     rows = rows_of(work.inputs["snapshot"])
-    known = {one.id: one for one in _tables(work, hashes.HASHES, hashes.Hash)}
-    same = _same(work, known)
+    known, small = _hashed(work)
+    within = search.reach(len(known), work.parameters.integer("dedup.distance"))
+    same = _same(known, within, _ways(work.parameters), small)
     tied = [(one.one, one.other) for one in same]
     there = {row.id for row in rows if not row.gone}
-    measures = [one for one in _tables(work, quality.MEASURES, quality.Measure) if one.id in there]
+    measures = [one for one in _measured(work) if one.id in there]
     flagged = flags.flags_of(measures, work.parameters)
     entries = version.judge(rows, known, tied, _place(work, rows, tied), _words(work), flagged)
-    _prove(entries, known, work.parameters)
+    _prove(proof.crossings(entries, known, within, _ways(work.parameters), small))
     work.out.write(VERSION, write_table(entries, Entry))
     work.out.write(search.SAME, write_table(same, search.Same))
     work.out.write(quality.MEASURES, write_table(measures, quality.Measure))
@@ -61,15 +62,25 @@ def make_version(work: Work) -> None:
 STEPS: Mapping[str, StepFunction] = {"dedup/hash": hash_shard, "dedup/dataset": make_version}
 
 
-def _tables(work: Work, name: str, kind: type[R]) -> list[R]:
-    """Return the rows of all shards, in order of picture."""
-    rows = (row for unit in work.inputs["hashes"].units for row in read_table(unit.read(name), kind))
+def _measured(work: Work) -> list[quality.Measure]:
+    """Return the measures of all shards' pictures, in order of picture."""
+    rows = (row for unit in work.inputs["hashes"].units for row in read_table(unit.read(quality.MEASURES), quality.Measure))
     return sorted({row.id: row for row in rows}.values(), key=lambda row: row.id)
 
 
-def _same(work: Work, known: Mapping[str, hashes.Hash]) -> list[search.Same]:
+def _hashed(work: Work) -> tuple[dict[str, hashes.Hash], thumbnails.Thumbnails]:
+    """Return what tells the pictures of all shards from each other."""
+    known: list[hashes.Hash] = []
+    small = []
+    for unit in work.inputs["hashes"].units:
+        known += read_table(unit.read(hashes.HASHES), hashes.Hash)
+        small.append(read_matrix(unit.read(thumbnails.THUMBNAILS)).astype("uint8"))
+    return {one.id: one for one in known}, thumbnails.Thumbnails([one.id for one in known], thumbnails.joined(small))
+
+
+def _same(known: Mapping[str, hashes.Hash], within: int, ways: tuple[str, ...], small: thumbnails.Thumbnails) -> list[search.Same]:
     order = sorted(known)
-    found = search.pairs([known[one] for one in order], work.parameters.integer("dedup.distance"), _ways(work.parameters))
+    found = search.pairs([known[one] for one in order], within, ways, small)
     return [search.Same(one=order[i], other=order[j], how=how, apart=apart) for i, j, how, apart in found]
 
 
@@ -96,9 +107,9 @@ def _place(work: Work, rows: list[Row], same: list[tuple[str, str]]) -> dict[str
     )
 
 
-def _prove(entries: list[Entry], known: Mapping[str, hashes.Hash], parameters: Values) -> None:
+def _prove(crossings: Iterable[tuple[str, str, str]]) -> None:
     """Stop rather than hand on a split that leaks: every figure after it would lie."""
-    leaks = list(proof.crossings(entries, known, parameters.integer("dedup.distance"), _ways(parameters)))
+    leaks = list(crossings)
     if leaks:
         ours, theirs, why = leaks[0]
         raise BadInput(f"The split leaks in {len(leaks)} pairs, such as {ours} (train) and {theirs} (test): {why}. Please report this.")

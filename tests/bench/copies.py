@@ -14,9 +14,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from common.textures import FAMILIES, render
+from jobs.pretrain.garments import dress
 
 Picture = Image.Image
 FIRST_SEED = 900_000  # far from the demo's
+CLOTH = 320
 
 
 def originals(renderings: int) -> Iterator[Picture]:
@@ -26,6 +28,21 @@ def originals(renderings: int) -> Iterator[Picture]:
     families = sorted(FAMILIES.keys() - {"plain"})
     for number in range(renderings):
         yield Image.fromarray(render(families[number % len(families)], FIRST_SEED + number))
+
+
+def two_prints(number: int) -> tuple[Picture, Picture]:
+    """Return one garment before one ground in two prints, as shops show what they sell: two pictures, not copies."""
+    families = sorted(FAMILIES.keys() - {"plain"})
+    rng = np.random.default_rng([FIRST_SEED, number])
+    first, second = (_dressed(families[rng.integers(len(families))], 2 * number + print_, number) for print_ in range(2))
+    return first, second
+
+
+def _dressed(family: str, seed: int, garment: int) -> Picture:
+    cloth = ImageOps.fit(Image.fromarray(render(family, FIRST_SEED + seed)), (CLOTH, CLOTH))
+    pixels = np.asarray(cloth, np.float32) / 255
+    scene, _ = dress(np.random.default_rng(FIRST_SEED + garment), pixels, np.ascontiguousarray(pixels.transpose(1, 0, 2)))
+    return Image.fromarray((scene * 255).astype(np.uint8))
 
 
 def jpeg(picture: Picture, quality: int = 90) -> bytes:

@@ -28,7 +28,7 @@ from common.dataset import LABEL_CONFLICT, entries_of
 from common.store.memory import MemoryStore
 from common.tables import read_table
 from jobs.curate.copies import likely
-from jobs.dedup import flags, frequencies, hashes, looks, quality, search
+from jobs.dedup import flags, frequencies, hashes, looks, quality, search, thumbnails
 from tests.bench import copies, gallery
 from tests.bench.planted import shipped, vector_of
 from tests.bench.rounds import alternate, best
@@ -38,6 +38,7 @@ from tests.support.rooms import defaults
 from tests.support.scraped import snapshot_of, version_of
 
 PICTURES, ROUNDS, RENDERINGS = 256, 3, 100
+GARMENTS, PDQ_DISTANCE = 1000, 31
 PLANTED, CLASSES = 1000, ("one", "two", "three", "four")
 NEAR = ("JPEG 30", "JPEG 75", "resize 0.25", "resize 1.5", "blur 2", "gamma 0.6", "gamma 1.7", "noise 0.05", "watermark")
 """What makes near-duplicates of pictures: what a shop or a search engine does to them."""
@@ -68,7 +69,7 @@ Bits = NDArray[np.bool_]
 def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        rows = [*hashing(folder), *searching(folder), *recall(folder), *planted(folder / "planted"), *verdicts(folder)]
+        rows = [*hashing(folder), *searching(folder), *recall(folder), *planted(folder / "planted"), *garments(), *verdicts(folder)]
     emit(Bench("duplicates", machine(), tuple(rows)))
 
 
@@ -264,6 +265,18 @@ def planted(folder: Path) -> list[Row]:
         Row("both", share(together + conflicts, all_of_them), beside, "cleanvision 0.3.7", "%", None, "for orientation"),
         Row(f"pairs merged falsely, {what}", float(false), 0.0, "most", "pairs", 0.0 if false else 1.0, 1.0),
     ]
+
+
+def garments() -> list[Row]:
+    """Return the row of garments in two prints that are taken for one picture, with what the hash alone takes them for beside."""
+    say("duplicates: garments in two prints")
+    looked = [hashes.look_at(copies.jpeg(one)) for number in range(GARMENTS) for one in copies.two_prints(number)]
+    known = [hashes.hash_picture(str(at), b"", seen) for at, seen in enumerate(looked)]
+    small = thumbnails.Thumbnails([one.id for one in known], thumbnails.matrix([thumbnails.thumbnail(seen.image) for seen in looked]))
+    same = [i for i, j, *_ in search.pairs(known, defaults().integer("dedup.distance"), thumbnails=small) if i % 2 == 0 and j == i + 1]
+    alone = [i for i, j, *_ in search.pairs(known, PDQ_DISTANCE) if i % 2 == 0 and j == i + 1]
+    what = f"one garment in two prints taken for one picture, of {GARMENTS}"
+    return [Row(what, float(len(same)), float(len(alone)), f"the hash alone, {PDQ_DISTANCE} bits", "pairs", None, "for orientation")]
 
 
 def _plant(folder: Path) -> tuple[dict[str, str], dict[str, str]]:

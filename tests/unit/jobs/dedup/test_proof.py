@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from common.dataset import TEST, TRAIN, Entry
-from jobs.dedup import frequencies, proof
+from jobs.dedup import frequencies, proof, thumbnails
 from jobs.dedup.hashes import Hash
 from tests.support import trained
 
@@ -49,6 +49,15 @@ def test_a_near_duplicate_across_the_sides_is_found(count: int) -> None:
 
 def test_one_bit_further_is_another_picture() -> None:
     assert leaks(entry("twin", TEST), hashed("twin", flipped("train-7", 13))) == []
+
+
+def test_a_near_hash_whose_thumbnail_is_another_is_no_leak() -> None:
+    twins = [*SOUND, entry("twin", TEST), entry("other", TEST)]
+    known = {**HASHES, **{name: hashed(name, flipped("train-7", 3)) for name in ("twin", "other")}}
+    rows = {name: RANDOM.integers(0, 256, thumbnails.SIZE).astype(np.uint8) for name in known}
+    rows["twin"] = rows["train-7"]
+    seen = thumbnails.Thumbnails(list(rows), thumbnails.matrix(list(rows.values())))
+    assert list(proof.crossings(twins, known, 12, thumbnails=seen)) == [("train-7", "twin", "3 bits apart")]
 
 
 def test_a_near_duplicate_that_is_turned_is_found_where_turned_ones_are_the_same() -> None:

@@ -9,6 +9,7 @@ import pytest
 from jobs.dedup import frequencies, search
 from jobs.dedup.hashes import LEAST_CONTENT, Hash, hash_picture, look_at
 from jobs.dedup.search import pairs
+from jobs.dedup.thumbnails import Thumbnails, matrix, thumbnail
 from tests.support.pictures import cloud, encode
 
 
@@ -61,6 +62,18 @@ def test_beyond_the_reach_of_the_multi_index_the_search_is_flat(monkeypatch: pyt
     rows = random_hashes(60, seed=4)
     monkeypatch.setattr(search, "FLAT_UP_TO", 10)
     assert list(pairs(rows, 40)) == slow(rows, 40)
+
+
+def test_beyond_a_million_pictures_no_further_is_looked_than_the_multi_index_reaches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "FLAT_UP_TO", 10)
+    assert [search.reach(count, distance) for count, distance in ((10, 90), (11, 90), (11, 12))] == [90, 31, 12]
+
+
+def test_near_hashes_of_unlike_thumbnails_are_other_pictures() -> None:
+    shown = [cloud(7), cloud(7) // 2 + 20, cloud(8)]
+    rows = [a_hash(str(number), bytes(32), pixels="xyx"[number]) for number in range(3)]
+    seen = Thumbnails([one.id for one in rows], matrix([thumbnail(look_at(encode(one)).image) for one in shown]))
+    assert [(i, j, how) for i, j, how, _ in pairs(rows, 90, thumbnails=seen)] == [(0, 1, "upright"), (0, 2, "pixels")]
 
 
 def test_blocks_meet_at_their_borders(monkeypatch: pytest.MonkeyPatch) -> None:
