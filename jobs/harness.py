@@ -3,7 +3,8 @@
 Two processes: the *worker* reads the plan, checks the inputs, calls the stage's function and
 commits what it wrote; its *parent* carries log and progress to the store, forwards SIGTERM, and
 survives whatever the worker dies of. Both end when the process that started them does (a pipe
-that closes), so a killed controller leaves no worker behind.
+that closes), so a killed controller leaves no worker behind. The worker is forked, before there
+are threads: what both have imported, of which boto3 is most, costs a pod its time once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import resource
 import secrets
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -40,21 +40,18 @@ from common.uploads import Uploads
 # Where the environment names the pipes and files between controller, parent and worker.
 LIFELINE, PROGRESS = "DARKROOM_LIFELINE_FD", "DARKROOM_PROGRESS_FD"
 LAST_WORDS, THREADS, INDEX = "DARKROOM_LAST_WORDS", "DARKROOM_THREADS", "JOB_COMPLETION_INDEX"
+SIGNALS = (signal.SIGTERM, signal.SIGINT)  # which end the worker, not its parent
 PROGRESS_EVERY_S = 1.0
 TERMINATED = 128 + signal.SIGTERM
 
 
 def main(arguments: list[str]) -> int:
-    """Run as parent, or with `--worker` as worker; return the exit code (design §2)."""
+    """Run one index in a worker, and oversee it; return the exit code (design §2), once in either process."""
     parser = argparse.ArgumentParser(prog="python -m jobs", description="Runs one index of one step of a run.")
     parser.add_argument("stage", help="the stage's room, such as featurize")
     parser.add_argument("--plan", required=True, help="the plan's key in the store")
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    hold_lifeline(os.environ)
-    if options.worker:
-        return _work(options.stage, options.plan)
-    return _oversee(arguments, options.plan)
+    return _oversee(options.stage, options.plan)
 
 
 # --- the parent -----------------------------------------------------------------------------
@@ -74,7 +71,7 @@ def hold_lifeline(environment: Mapping[str, str]) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _oversee(arguments: list[str], plan_key: str) -> int:
+def _oversee(stage: str, plan_key: str) -> int:
     """Start the worker, carry its words to the store, and end as it ended."""
     store = open_from_environment(os.environ)
     try:
@@ -87,23 +84,24 @@ def _oversee(arguments: list[str], plan_key: str) -> int:
     shipper = log.Shipper(store, log.folder(plan.run, plan.step, index, secrets.token_hex(4)))
     lifeline, ours = os.pipe()
     progress, theirs = os.pipe()
-    environment = {**os.environ, LIFELINE: str(lifeline), PROGRESS: str(theirs)}
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "jobs", *arguments, "--worker"],
-        env=environment,
-        pass_fds=(lifeline, theirs),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    os.close(lifeline)
-    os.close(theirs)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda signum, _: worker.send_signal(signum))
+    lines, words = os.pipe()
+    worker = os.fork()
+    if worker == 0:
+        for descriptor in (ours, progress, lines):
+            os.close(descriptor)
+        return _as_worker(stage, plan_key, words, {LIFELINE: str(lifeline), PROGRESS: str(theirs)})
+    for descriptor in (lifeline, theirs, words):
+        os.close(descriptor)
+    for number in SIGNALS:
+        signal.signal(number, lambda signum, _: os.kill(worker, signum))
+    hold_lifeline(os.environ)
     place = f"runs/{plan.run}/progress/{plan.step.replace('/', '.')}/{index:05d}.json"
     carrier = threading.Thread(target=_carry_progress, args=(store, place, progress), daemon=True)
     carrier.start()
-    _carry_log(worker, shipper)
-    code = worker.wait()
+    _carry_log(lines, shipper)
+    code = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # there is nobody left to pass them on to
     carrier.join(timeout=5)
     os.close(ours)
     shipper.flush()
@@ -121,9 +119,8 @@ def _how_it_was_killed(number: int) -> str:
     return f"The worker was ended by {signal.Signals(number).name}; its memory had peaked at {peak / 2**20:,.0f} MiB."
 
 
-def _carry_log(worker: subprocess.Popen[bytes], shipper: log.Shipper) -> None:
+def _carry_log(descriptor: int, shipper: log.Shipper) -> None:
     """Pass the worker's lines on until it closes them; a quiet worker's last line does not wait."""
-    assert worker.stdout is not None  # noqa: S101 - it was asked for as a pipe
     done = threading.Event()
 
     def tick() -> None:
@@ -134,11 +131,12 @@ def _carry_log(worker: subprocess.Popen[bytes], shipper: log.Shipper) -> None:
     lock = threading.Lock()
     ticker = threading.Thread(target=tick, daemon=True)
     ticker.start()
-    for line in worker.stdout:
-        sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
-        with lock:
-            shipper.add(line)
+    with os.fdopen(descriptor, "rb") as lines:
+        for line in lines:
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+            with lock:
+                shipper.add(line)
     done.set()
     ticker.join()
 
@@ -162,6 +160,16 @@ def leave_last_words(error: BaseException, path: str | None) -> None:
 
 
 # --- the worker -----------------------------------------------------------------------------
+
+
+def _as_worker(stage: str, plan_key: str, words: int, environment: Mapping[str, str]) -> int:
+    """Do the work in this process, which was forked for it; all that it says goes into the pipe `words`."""
+    for descriptor in (1, 2):
+        os.dup2(words, descriptor)
+    os.close(words)
+    os.environ.update(environment)
+    hold_lifeline(os.environ)
+    return _work(stage, plan_key)
 
 
 def _work(stage: str, plan_key: str) -> int:

@@ -40,7 +40,7 @@ def two_prints(number: int) -> tuple[Picture, Picture]:
 
 def _dressed(family: str, seed: int, garment: int) -> Picture:
     cloth = ImageOps.fit(Image.fromarray(render(family, FIRST_SEED + seed)), (CLOTH, CLOTH))
-    pixels = np.asarray(cloth, np.float32) / 255
+    pixels = np.asarray(cloth, np.float32) / np.float32(255)
     scene, _ = dress(np.random.default_rng(FIRST_SEED + garment), pixels, np.ascontiguousarray(pixels.transpose(1, 0, 2)))
     return Image.fromarray((scene * 255).astype(np.uint8))
 

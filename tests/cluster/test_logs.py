@@ -19,12 +19,13 @@ from common.store import Store
 from jobs.controller.kubernetes import Api
 from tests.cluster.cluster import Cluster
 from tests.cluster.kubernetes import Kubernetes, job, wait_until
+from tests.support.command import workers_among
 
 MOST_LOST_S = 5.0
 SPEAKS_S = 7.0
 
-# The harness as every pod has it, around a worker that says the time ten times a second; `greedy` takes memory until it is killed.
-WORKER = """
+# The harness as every pod has it, around work that says the time ten times a second; `greedy` takes memory until it is killed.
+SPEAKER = """
 import sys, time
 from jobs import harness
 greedy = "greedy" in sys.argv
@@ -39,13 +40,6 @@ harness.run_task = work
 sys.argv = [one for one in sys.argv if one != "greedy"]
 sys.exit(harness.main(sys.argv[1:]))
 """
-PARENT = f"""
-import subprocess, sys
-from jobs import harness
-real, words = subprocess.Popen, sys.argv.pop(1)
-harness.subprocess.Popen = lambda command, **more: real([command[0], "-c", {WORKER!r}, *command[3:], *words.split()], **more)
-sys.exit(harness.main(sys.argv[1:]))
-"""
 
 
 def start(kubernetes: Kubernetes, ours: Cluster, api: Api, store: Store, words: str) -> str:
@@ -56,7 +50,7 @@ def start(kubernetes: Kubernetes, ours: Cluster, api: Api, store: Store, words: 
     store.put(key, records.encode(plan))
     environment = {key: value for key, value in ours.environment.items() if key.startswith("AWS_")}
     environment |= {"DARKROOM_STORE": store.url, "DARKROOM_S3_ENDPOINT": ours.environment["DARKROOM_S3_ENDPOINT"], "SPEAKER": run}
-    command = ("python3", "-c", PARENT, words, "refine", "--plan", key)
+    command = ("python3", "-c", SPEAKER, *words.split(), "refine", "--plan", key)
     speaker = job(run, kubernetes.image("controller"), *command, environment=environment, memory="256Mi")
     kubernetes.kubectl("create", "--namespace", api.namespace, "--filename=-", given=speaker)
     return run
@@ -68,13 +62,13 @@ def said(store: Store, run: str) -> list[float]:
     return [float(found) for found in re.findall(r"^at ([\d.]+)$", text, re.MULTILINE)]
 
 
-def processes_of(run: str) -> dict[int, bytes]:
-    """Return the processes of a speaking pod, which are this machine's, with their command lines."""
-    found = {}
+def processes_of(run: str) -> list[int]:
+    """Return the processes of a speaking pod, which are this machine's."""
+    found = []
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if f"SPEAKER={run}".encode() in (path / "environ").read_bytes().split(b"\0"):
-                found[int(path.name)] = (path / "cmdline").read_bytes()
+                found.append(int(path.name))
     return found
 
 
@@ -84,7 +78,7 @@ def kill_all(kubernetes: Kubernetes, namespace: str, run: str) -> None:
 
 
 def kill_worker(kubernetes: Kubernetes, namespace: str, run: str) -> None:
-    worker = next(pid for pid, command in processes_of(run).items() if b"--worker" in command)
+    (worker,) = workers_among(processes_of(run))
     os.kill(worker, signal.SIGKILL)
 
 

@@ -78,9 +78,8 @@ def test_a_refinement_that_is_ended_goes_on_with_the_same_curve(number: int, sto
         assert running.poll() is None, log.read_text()
         assert time.monotonic() < until, log.read_text()
         time.sleep(0.01)
-    for pid in command.processes_of(other):
-        if b"--worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            os.kill(pid, number)
+    (worker,) = command.workers_among(command.processes_of(other))
+    os.kill(worker, number)
     assert running.wait(timeout=PATIENCE_S) == 0, log.read_text()
     (run,) = (path.name for path in (other / "datasets" / "mine" / "runs").iterdir())
     assert "going on after epoch" in command.run(other, "logs", run).stdout

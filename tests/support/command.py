@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +50,13 @@ def processes_of(store: Path) -> list[int]:
             if b"\0jobs\0" in words and mark in environ:
                 found.append(int(entry.name))
     return found
+
+
+def workers_among(pids: Iterable[int]) -> list[int]:
+    """Return which of a stage's processes are workers: those whose parent is one of them (Linux)."""
+    known = set(pids)
+    parents = {pid: int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in known}
+    return [pid for pid, parent in parents.items() if parent in known]
 
 
 def sets(pairs: Sequence[str]) -> list[str]:

@@ -128,8 +128,7 @@ def test_a_process_without_a_plan_says_so(tmp_path: Path) -> None:
 
 def test_the_log_survives_a_worker_that_is_killed(tmp_path: Path) -> None:
     """The worker says a line and waits; it is killed with -9, and its line is in the store."""
-    (tmp_path / "jobs_under_test").mkdir()
-    waits = (
+    overseen = (
         "import os, sys, time\n"
         "from jobs import harness\n"
         "def work(*_):\n"
@@ -139,18 +138,10 @@ def test_the_log_survives_a_worker_that_is_killed(tmp_path: Path) -> None:
         "harness.run_task = work\n"
         "sys.exit(harness.main(sys.argv[1:]))\n"
     )
-    (tmp_path / "wait.py").write_text(waits)
     store = open_store(str(tmp_path / "store"))
     key = plan_for_refine(store)
-    parent = (
-        "import subprocess, sys\n"
-        "from jobs import harness\n"
-        "real = subprocess.Popen\n"
-        f"harness.subprocess.Popen = lambda words, **more: real([words[0], {str(tmp_path / 'wait.py')!r}, *words[3:]], **more)\n"
-        "sys.exit(harness.main(sys.argv[1:]))\n"
-    )
     environment = {**command.environment(tmp_path / "store"), harness.LAST_WORDS: str(tmp_path / "words")}
-    overseer = subprocess.Popen([sys.executable, "-c", parent, "refine", "--plan", key], env=environment, stdout=subprocess.DEVNULL)
+    overseer = subprocess.Popen([sys.executable, "-c", overseen, "refine", "--plan", key], env=environment, stdout=subprocess.DEVNULL)
     worker = _pid_in(tmp_path / "worker")
     os.kill(worker, signal.SIGKILL)
     assert overseer.wait(timeout=60) == 137
