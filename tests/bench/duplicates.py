@@ -57,8 +57,7 @@ KINDS = {
     "odd-size": "odd_size",
 }
 LIMITS = (
-    "Copies that are missed are fine textures made four times smaller or marked across: more than 31 bits change. A wider distance finds "
-    "them, if looks (jobs/dedup/looks.py) must be alike as well, but so are small drawings, and one shirt in two prints. "
+    "Copies that are missed are fine textures made four times smaller, of which more than 90 bits change. "
     "Neither hash finds much of what was cropped, padded or rotated: that takes more than a hash. cleanvision calls pictures greyscale "
     "that have one channel; ours also those whose three channels are alike."
 )
