@@ -6,6 +6,7 @@ every picture kept for training and every one kept for testing.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -36,9 +37,12 @@ def crossings(
     yield from _same(train, test, "pixels", *pixels)
     ours, theirs = ([one for one in side if not known[one.id].plain] for side in (train, test))
     for way in ways:
-        for one, other, apart in _near(ours, theirs, known, distance, way):
-            if thumbnails is None or thumbnails.alike([one.id], [other.id], way)[0]:
-                yield one.name, other.name, f"{apart} bits apart" + ("" if way == "upright" else f", {way}")
+        found = list(_near(ours, theirs, known, distance, way))
+        if thumbnails is not None:
+            alike = thumbnails.alike([one.id for one, _, _ in found], [other.id for _, other, _ in found], way)
+            found = list(itertools.compress(found, alike))
+        for one, other, apart in found:
+            yield one.name, other.name, f"{apart} bits apart" + ("" if way == "upright" else f", {way}")
 
 
 def _same(train: Sequence[Entry], test: Sequence[Entry], what: str, ours: list[str], theirs: list[str]) -> Iterator[tuple[str, str, str]]:

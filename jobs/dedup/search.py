@@ -65,7 +65,7 @@ def pairs(
 def _alike(
     found: list[tuple[int, int, int]], known: Sequence[Hash], way: str, thumbnails: Thumbnails | None
 ) -> Iterable[tuple[int, int, int]]:
-    if thumbnails is None or not found:
+    if thumbnails is None:
         return found
     return itertools.compress(found, thumbnails.alike([known[i].id for i, *_ in found], [known[j].id for _, j, _ in found], way))
 

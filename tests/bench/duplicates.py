@@ -101,6 +101,7 @@ def hashing(folder: Path) -> list[Row]:
             hashes.hash_picture("", data, seen)
             quality.measure("", seen)
             looks.look(seen.image)
+            thumbnails.thumbnail(seen.image)
         return time.process_time() - begun
 
     contenders = {
@@ -153,9 +154,10 @@ def searched_alone(count: int) -> None:
     import resource
 
     bits = synthetic(count, hashes.BYTES)
-    list(search.near(bits[:2], bits[:2], 31))
+    distance = defaults().integer("dedup.distance")
+    list(search.near(bits[:2], bits[:2], distance))
     begun = time.perf_counter()
-    found = sum(len(later) for later, _, _ in search.near(bits, bits, 31))
+    found = sum(len(later) for later, _, _ in search.near(bits, bits, distance))
     assert found >= count // 25
     print(time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 

@@ -75,7 +75,7 @@ def test_plain_grey_and_no_pictures_do_no_harm() -> None:
 
 def test_small_and_marked_copies_are_found_in_a_dataset(memory: MemoryStore, tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "pictures", {"bars": 6, "rows": 6})
-    texture = Image.fromarray(np.asarray(two_prints(3)[0]))
+    texture = two_prints(3)[0]
     (folder / "bars" / "a.png").write_bytes(encode(np.asarray(texture)))
     (folder / "bars" / "b.jpg").write_bytes(TRANSFORMS["resize 0.25"](texture))
     (folder / "rows" / "c.jpg").write_bytes(TRANSFORMS["watermark"](texture))
