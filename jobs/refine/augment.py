@@ -7,19 +7,18 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from common.images import resize
 from jobs.refine.recipe import PAD, Augmentation
 
 Pixels = NDArray[np.uint8]
-GREY = np.asarray([0.299, 0.587, 0.114], np.float32)
+GREY = np.asarray([0.299, 0.587, 0.114])
 
 
 def vary(picture: Pixels, side: int, how: Augmentation, rng: Generator) -> Pixels:
-    """Return a variation (side, side, 3) of a square picture (s, s, 3)."""
+    """Return a variation (side, side, 3) of a square picture (s, s, 3) that is at most some quarter larger."""
     share = rng.uniform(how.least_crop, how.most_crop)
     turned = _turned(picture, rng.uniform(-how.rotation, how.rotation)) if how.rotation else picture
-    cut = resize(_crop(turned, round(share * len(picture)), rng), side, side)
-    return _coloured(_mirrored(cut, how.flips, rng), how.colours, rng)
+    cut = cv2.resize(_crop(turned, round(share * len(picture)), rng), (side, side), interpolation=cv2.INTER_LINEAR)
+    return _coloured(_mirrored(np.asarray(cut, np.uint8), how.flips, rng), how.colours, rng)
 
 
 def mixed(pictures: NDArray[np.float32], targets: NDArray[np.float32], alpha: float, rng: Generator) -> tuple[NDArray[np.float32], ...]:
@@ -50,12 +49,8 @@ def _mirrored(picture: Pixels, flips: str, rng: Generator) -> Pixels:
 
 def _coloured(picture: Pixels, most: float, rng: Generator) -> Pixels:
     """Change brightness, contrast (about the picture's mean grey) and saturation, each by a factor within 1 ± *most*."""
-    brighter, sharper, stronger = rng.uniform(1 - most, 1 + most, 3).astype(np.float32)
-    values = picture.astype(np.float32)
-    grey = values @ GREY
-    mean = np.float32(grey.mean())
-    # grey + stronger * (value - grey), then mean + sharper * (that - mean), then brighter * that: linear, so in one go
-    values *= brighter * sharper * stronger
-    values += (brighter * sharper * (1 - stronger) * grey + brighter * (1 - sharper) * mean)[..., None]
-    coloured: Pixels = np.clip(values + np.float32(0.5), 0, 255).astype(np.uint8)
-    return coloured
+    brighter, sharper, stronger = rng.uniform(1 - most, 1 + most, 3)
+    # grey + stronger * (value - grey), then mean + sharper * (that - mean), then brighter * that: one linear map of the three colours
+    colours = brighter * sharper * (stronger * np.eye(3) + (1 - stronger) * GREY)
+    shift = brighter * (1 - sharper) * (GREY @ cv2.mean(picture)[:3])
+    return np.asarray(cv2.transform(picture, np.column_stack([colours, np.full(3, shift)])), np.uint8)

@@ -70,6 +70,17 @@ def depths(network: Network, weights: Weights) -> dict[str, int]:
     return {name: len(layers) - number for number, names in enumerate(layers) for name in names}
 
 
+def rates(network: Network, weights: Weights, trunk_rate: float, depth_factor: float) -> dict[str, float]:
+    """Return by parameter what the rate is multiplied with: 1 for the head's, *trunk_rate* before it, *depth_factor* for each layer."""
+    before = {name: trunk_rate * depth_factor**depth for name, depth in depths(network, weights).items()}
+    return {HEAD_WEIGHTS: 1.0, HEAD_BIAS: 1.0, **before}
+
+
+def normalises(network: Network) -> bool:
+    """Say whether the network normalises batches as it trains; one that has that folded into its kernels does not."""
+    return any(node.op == "BatchNormalization" for node in network.nodes)
+
+
 def head(classes: int, dimension: int, seed: int) -> dict[str, NDArray[np.float32]]:
     """Return a last layer to begin with (Glorot & Bengio, 2010, uniform)."""
     most = (6 / (classes + dimension)) ** 0.5

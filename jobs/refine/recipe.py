@@ -32,12 +32,16 @@ class Augmentation:
     rotation: float = 0.0
 
 
-ORIGINAL = Augmentation(room=2.0, least_crop=0.9, most_crop=0.9)
+ORIGINAL = Augmentation(room=1 / 0.9, least_crop=0.9, most_crop=0.9)
+"""As in 2017, which scaled pictures to twice the side, cut 0.9 of that and scaled it down: here a cut has its size already."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides the weights, beside pictures, network and library. `minibatch` 0: as large as memory allows, up to the usual."""
+    """All that decides the weights, beside pictures, network and library.
+
+    `minibatch` 0: as large as memory allows, up to the usual. `trunk_rate` 0: what the network bears.
+    """
 
     modern: bool
     epochs: int
@@ -51,6 +55,7 @@ class Recipe:
     frozen: bool
     rates: tuple[float, ...]
     augmentation: Augmentation
+    trunk_rate: float = 0.0
     peak: float = 0.0
     warm_up: int = 0
     depth_factor: float = 1.0
@@ -102,6 +107,7 @@ def read(values: Values) -> Recipe:
         frozen=values.flag("refine.freezeWeights"),
         rates=() if modern else values.numbers("refine.lrPerMb"),
         augmentation=ORIGINAL,
+        trunk_rate=values.number("refine.trunkRate"),
     )
     return _modern(recipe, values) if modern else recipe
 

@@ -24,6 +24,9 @@ from jobs.refine.recipe import Recipe
 from jobs.refine.samples import Sides
 from jobs.refine.training import Known, Material, Opener, Outcome, Training
 
+UNNORMALISED = 0.1
+"""Rate of a trunk that does not normalise batches, relative to the head's: at the head's own it forgets in an epoch what it knew."""
+
 
 def train(work: Work, data: bytes, card: Card) -> tuple[bytes, Card]:
     """Refine a network and return it cut at its features, with its card.
@@ -79,6 +82,7 @@ class Library:
                 l2=plan.l2,
                 dropout=plan.dropout,
                 frozen=frozen,
+                trunk_rate=plan.trunk_rate or (1.0 if networks.normalises(network) else UNNORMALISED),
                 depth_factor=plan.depth_factor,
                 average=plan.average,
                 threads=self.threads,

@@ -95,6 +95,16 @@ REFINING = (
     Parameter("refine.momentumPerMb", "number", 0.9, "Momentum of each minibatch.", aliases=("rf_momentumPerMb",), low=0, high=1),
     Parameter("refine.l2RegWeight", "number", 0.0005, "Weight of the L2 penalty.", aliases=("rf_l2RegWeight",), low=0, high=1),
     Parameter("refine.dropoutRate", "number", 0.5, "Dropout before the last layer.", aliases=("rf_dropoutRate",), low=0, high=0.99),
+    Parameter(
+        "refine.trunkRate",
+        "number",
+        0.0,
+        "Rate of the layers that the backbone brings, relative to the last layer's, which is new; `auto` is 1 where the network normalises "
+        "batches (the original's ResNet) and a tenth where it does not (pattern-net).",
+        low=0,
+        high=1,
+        words=(("auto", 0),),
+    ),
     Parameter("refine.freezeWeights", "flag", False, "Train the last layer only.", aliases=("rf_boFreezeWeights",)),
     Parameter(
         "refine.balanceTrainingSet",

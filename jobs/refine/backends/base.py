@@ -30,6 +30,8 @@ class Settings:
     dropout: float
     frozen: bool
     """Train the head only; the rest computes as in prediction and keeps its momenta."""
+    trunk_rate: float = 1.0
+    """Rate of the layers that the backbone brings, relative to the head's."""
     depth_factor: float = 1.0
     """Rate of a layer, relative to the one after it (discriminative rates, by `network.depths`): 1 is one rate for all."""
     average: float = 0.0

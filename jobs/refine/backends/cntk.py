@@ -10,7 +10,7 @@ import numpy as np
 from common.cntk.interpreter import ANSWER_S, Failed, Memory, Worker
 from common.errors import BadInput, BadParameters
 from jobs.refine.backends.base import Floats, OutOfMemory, Settings, State, Step
-from jobs.refine.network import HEAD_BIAS, HEAD_WEIGHTS, Network, Weights, depths
+from jobs.refine.network import Network, Weights, rates
 
 
 class Cntk:
@@ -27,8 +27,7 @@ class Cntk:
         """
         if settings.gpus:
             raise BadParameters("CNTK computes on processors only here; for a GPU set refine.backend=torch.")
-        deep = {HEAD_WEIGHTS: 0, HEAD_BIAS: 0, **depths(network, weights)}
-        factors = {name: settings.depth_factor**depth for name, depth in deep.items()}
+        factors = rates(network, weights, settings.trunk_rate, settings.depth_factor)
         self._worker = Worker("training", threads=settings.threads, memory_bytes=memory_bytes, seconds=seconds)
         words = {"network": msgspec.to_builtins(network), "factors": factors, "settings": asdict(settings)}
         try:

@@ -70,10 +70,7 @@ class Torch:
         self._trained = networks.trainable(network, weights)
         self._parameters = {name: self._model.value(name) for name in (*self._trained.parameters, HEAD_WEIGHTS, HEAD_BIAS)}
         self._statistics = {name: self._model.value(name) for name in self._trained.statistics}
-        self._factors = {
-            name: settings.depth_factor**depth
-            for name, depth in {HEAD_WEIGHTS: 0, HEAD_BIAS: 0, **networks.depths(network, weights)}.items()
-        }
+        self._factors = networks.rates(network, weights, settings.trunk_rate, settings.depth_factor)
         self._momenta = {name: torch.zeros_like(value) for name, value in self._parameters.items()}
         self._average = {name: value.detach().clone() for name, value in self._moving().items()} if settings.average else {}
         self._steps = 0

@@ -63,6 +63,16 @@ def test_an_accelerator_s_runtime_takes_the_place_of_the_other(room: str) -> Non
     assert found["numpy"] == build.needed(room, "cpu")["numpy"], "one version in all images"
 
 
+def test_with_an_accelerator_refine_alone_has_torch_and_both_use_the_same_libraries_of_it() -> None:
+    images = {image.name: image for image in build.plan("cuda")}
+    assert [room for room in build.rooms() if "torch" in everything_in(images[room], images)] == ["refine"]
+    assert {"safetensors", "onnxruntime-gpu"} <= set(everything_in(images["refine"], images))
+    runtime, torch = (build.entries(build.ROOT / "locks" / f"{lock}.txt") for lock in ("cuda", "refine-torch"))
+    shared = set(runtime) & set(torch)
+    assert "nvidia-cudnn-cu13" in shared
+    assert [name for name in sorted(shared) if runtime[name].split()[0] != torch[name].split()[0]] == []
+
+
 def test_a_room_without_that_runtime_is_the_same_with_an_accelerator() -> None:
     assert build.needed("train", "cuda") == build.needed("train", "cpu")
 

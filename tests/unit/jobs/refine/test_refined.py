@@ -23,7 +23,7 @@ from jobs.refine import stage
 from jobs.refine.backends import choice
 from jobs.refine.training import Diverged, TooLarge
 from tests.support.plainly import Machine
-from tests.support.refinable import pattern_net, version_of
+from tests.support.refinable import normed_net, pattern_net, version_of
 from tests.support.rooms import defaults, run_step
 from tests.support.scraped import snapshot_of
 
@@ -210,6 +210,15 @@ def test_the_modern_recipe_trains_the_head_first_and_cycles_its_rate(memory: Mem
     rates = [rate for _, _, rate in machine.steps]
     assert rates[:STEPS_AN_EPOCH] == [0.2] * STEPS_AN_EPOCH
     assert max(rates[STEPS_AN_EPOCH:]) > 10 * rates[-1]
+
+
+@pytest.mark.parametrize(("normed", "asked", "used"), [(True, 0, 1.0), (False, 0, 0.1), (True, 0.5, 0.5), (False, 1.0, 1.0)])
+def test_a_trunk_that_does_not_normalise_batches_moves_less_unless_told(
+    normed: bool, asked: float, used: float, memory: MemoryStore, inputs: Inputs, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "shipped", lambda name: normed_net() if normed else pattern_net())
+    run_step(memory, "refine", inputs, settings(refine_trunkRate=asked))
+    assert {one.trunk_rate for one in machine.opened} == {used}
 
 
 def test_it_tells_how_far_it_is(memory: MemoryStore, inputs: Inputs, machine: Machine) -> None:

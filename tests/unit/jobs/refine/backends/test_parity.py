@@ -18,7 +18,7 @@ from tests.support import refinable, resnet18
 pytestmark = pytest.mark.usefixtures("cntk")
 CASES: dict[str, tuple[Callable[[], tuple[bytes, Card]], dict[str, Any]]] = {
     "resnet18": (lambda: resnet18.resnet18(64, width=16), {}),
-    "normed, averaged, some layers slower": (refinable.normed_net, {"depth_factor": 0.7, "average": 0.9}),
+    "normed, averaged, some layers slower": (refinable.normed_net, {"trunk_rate": 0.3, "depth_factor": 0.7, "average": 0.9}),
     "pattern": (refinable.pattern_net, {}),
     "normed, frozen": (refinable.normed_net, {"frozen": True}),
 }

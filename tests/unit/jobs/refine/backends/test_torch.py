@@ -137,6 +137,13 @@ def test_deeper_layers_move_less_where_rates_are_told_apart() -> None:
         assert ratio == pytest.approx(0.1**depth, rel=0.2, abs=1e-6)
 
 
+def test_the_trunk_moves_less_than_the_head_where_it_is_to() -> None:
+    before, slow, fast = backend().weights(), trained(changed(trunk_rate=0.1), 1).weights(), trained(PLAIN, 1).weights()
+    for name, factor in (("stem/kernel", 0.1), ("second/scale", 0.1), (HEAD_WEIGHTS, 1.0), (HEAD_BIAS, 1.0)):
+        ratio = np.abs(slow[name] - before[name]).max() / np.abs(fast[name] - before[name]).max()
+        assert ratio == pytest.approx(factor, rel=0.01)
+
+
 def test_the_average_is_what_predicts() -> None:
     sluggish, plain = trained(changed(average=0.999), 1), trained(PLAIN, 1)
     start = backend().weights()[HEAD_WEIGHTS]
