@@ -22,7 +22,7 @@ from jobs.refine.network import HEAD_BIAS, HEAD_WEIGHTS
 from jobs.refine.pictures import Wanted
 from jobs.refine.recipe import Recipe
 from jobs.refine.samples import Sides
-from jobs.refine.training import Known, Material, Opener, Outcome, Training
+from jobs.refine.training import AHEAD, Known, Material, Opener, Outcome, Training
 
 UNNORMALISED = 0.1
 """Rate of a trunk that does not normalise batches, relative to the head's: at the head's own it forgets in an epoch what it knew."""
@@ -42,7 +42,7 @@ def train(work: Work, data: bytes, card: Card) -> tuple[bytes, Card]:
     opener = library.opener(front, plan, len(classes))
     work.log(f"refining {card.name} with {library.words}; pictures: {_counts(sides)}")
     material = _material(work, sides, classes, front, plan)
-    outcome = Training(work, plan, material, opener).run()
+    outcome = Training(work, plan, material, opener, AHEAD if library.gpus else 0).run()
     refined = front.refined(outcome.weights)
     Model(refined)  # which refuses what cannot be served
     _write(work, sides, outcome)

@@ -9,13 +9,15 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 import numpy as np
 
+from common import images
 from common.errors import BadInput
 from common.images import Preprocessing
 from common.stage import Work
@@ -29,7 +31,8 @@ from jobs.refine.recipe import Recipe
 from jobs.refine.samples import Indices, epoch_order, minibatches
 
 AHEAD = 3
-"""Minibatches that are made ready while one is trained on."""
+"""Minibatches that are made ready while a GPU trains on one. Where processors train, they have nothing to spare, and only wait for
+each other."""
 HOPELESS = 30.0
 """A loss so many times that of guessing will not come back."""
 
@@ -78,8 +81,8 @@ class Outcome:
 class Training:
     """One refinement, from its last checkpoint to its end."""
 
-    def __init__(self, work: Work, recipe: Recipe, material: Material, open_: Opener) -> None:
-        self._work, self._recipe, self._material, self._open = work, recipe, material, open_
+    def __init__(self, work: Work, recipe: Recipe, material: Material, open_: Opener, ahead: int = 0) -> None:
+        self._work, self._recipe, self._material, self._open, self._ahead = work, recipe, material, open_, ahead
         self._checkpoints = Checkpoints(work.out)
         self._began = time.monotonic()
         self._done = 0
@@ -167,39 +170,47 @@ class Training:
     def _logits(self, backend: Backend, squares: Squares) -> Floats:
         """Return what the network says, the mean over its views: which is what the mean of their features gives."""
         material, found = self._material, []
-        for block in blocks(squares, self._recipe.size):
-            pictures = batch(block, material.how)
-            views = [backend.predict(material.front.see(pictures, view)) for view in range(len(material.front.trunks))]
-            found.append(np.mean(views, axis=0, dtype=np.float32))
+        with ThreadPoolExecutor(self._work.threads) as hands:
+            for block in blocks(squares, self._recipe.size):
+                pictures = batch(block, material.how)
+                seen = hands.map(partial(material.front.see, pictures), range(len(material.front.trunks)))
+                found.append(np.mean([backend.predict(one) for one in list(seen)], axis=0, dtype=np.float32))
         return np.concatenate(found)
 
     # --- what is made ready ---
 
     def _ready(self, plan: list[Indices], epoch: int, start: int) -> Generator[tuple[Floats, Floats]]:
-        """Yield an epoch's minibatches from one on, made by other threads while the network trains."""
-        with ThreadPoolExecutor(max(1, self._work.threads)) as pool:
+        """Yield an epoch's minibatches from one on, a few of them made while the network trains."""
+        with ThreadPoolExecutor(1) as foreman, ThreadPoolExecutor(self._work.threads) as hands:
             waiting: deque[Future[tuple[Floats, Floats]]] = deque()
             for number in range(start, len(plan)):
-                waiting.append(pool.submit(self._minibatch, plan[number], epoch, number))
-                if len(waiting) > AHEAD:
+                waiting.append(foreman.submit(self._minibatch, hands, plan[number], epoch, number))
+                if len(waiting) > self._ahead:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
 
-    def _minibatch(self, rows: Indices, epoch: int, number: int) -> tuple[Floats, Floats]:
+    def _minibatch(self, hands: Executor, rows: Indices, epoch: int, number: int) -> tuple[Floats, Floats]:
         """Return what the network sees of varied pictures, through a view that is drawn, and their targets (n, classes)."""
-        recipe, material = self._recipe, self._material
-        varied = [
-            augment.vary(material.train.squares[row], material.how.resolution, recipe.augmentation, self._drawn(3, epoch, number, place))
-            for place, row in enumerate(rows)
-        ]
-        pictures, rng = batch(varied, material.how), self._drawn(4, epoch, number)
+        recipe, material, side = self._recipe, self._material, self._material.how.resolution
+        pictures, rng = np.empty((len(rows), 3, side, side), np.float32), self._drawn(4, epoch, number)
+
+        def vary(places: range) -> None:
+            for place in places:
+                draw = self._drawn(3, epoch, number, place)
+                varied = augment.vary(material.train.squares[rows[place]], side, recipe.augmentation, draw)
+                pictures[place] = images.values(np.ascontiguousarray(varied), material.how)
+
+        share = -(-len(rows) // self._work.threads)
+        shares = [range(at, min(at + share, len(rows))) for at in range(0, len(rows), share)]
+        list(hands.map(vary, shares))
         targets = np.eye(material.classes, dtype=np.float32)[material.train.targets[rows]]
         targets = (1 - recipe.smoothing) * targets + np.float32(recipe.smoothing / material.classes)
         view = int(rng.integers(len(material.front.trunks)))
         if recipe.mixup:
             pictures, targets = augment.mixed(pictures, targets, recipe.mixup, rng)
-        return material.front.see(pictures, view), targets.astype(np.float32)
+        seen = hands.map(lambda places: material.front.see(pictures[places.start : places.stop], view), shares)
+        return np.concatenate(list(seen)), targets.astype(np.float32)
 
     def _drawn(self, *place: int) -> np.random.Generator:
         return np.random.default_rng([self._recipe.seed, *place])

@@ -48,7 +48,7 @@ def bench(library: str) -> Row:
         reason = f"not applicable: {library} is not set up here (`make {library}`)"
         return Row(f"epoch, {library}, pattern-net", None, None, PEER, "pictures/s", None, reason)
     training, plan, backend = prepared(library)
-    ready = [training._minibatch(rows, 0, number) for number, rows in enumerate(plan)]
+    ready = list(training._ready(plan, 0, 0))
     peer = Bare(training._material.front)
     contenders = {
         "ours": lambda: seconds(lambda: ours(training, plan, backend)),
@@ -80,7 +80,7 @@ def prepared(library: str) -> tuple[Training, list[Any], Backend]:
 
 
 def ours(training: Training, plan: list[Any], backend: Backend) -> None:
-    """Train one epoch, pictures made ready beside it."""
+    """Train one epoch, pictures made ready for each minibatch."""
     for pictures, targets in training._ready(plan, 0, 0):
         backend.step(pictures, targets, RATE)
 
