@@ -3,21 +3,26 @@
 All answer the same 64 KB JPEGs (as a form with one file) with the same network, pattern-net with a linear classifier, and the same
 preprocessing, on all cores of this machine; the clients run on these cores too. Sixteen clients each wait for their answer. LitServe
 has a worker a core and batches of 8; the plain service runs requests in FastAPI's threads. *Pure* decodes, prepares and infers in
-threads of one process, a picture a call (more are not cheaper here), with no HTTP at all. All take turns; the best round of each
-counts. Overload is four times the rate that the service reached, sent whether or not anything comes back.
+threads of one process, a picture a call (more are not cheaper here), with no HTTP at all. All are up all the time and take short turns,
+in which the others are stopped: a machine that is now fast and now slow is so for all. What counts is all turns together. Overload is
+four times the rate that the service reached, sent whether or not anything comes back.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -37,7 +42,7 @@ from tests.bench.rows import Bench, Row, below, cores, emit, faster, machine, mo
 from tests.support.served import until
 from tests.support.servers import free_port
 
-PICTURES, CLIENTS, ROUNDS, PER_CALL, DATASET = 96, 16, 3, 1, "bench"
+PICTURES, CLIENTS, ROUNDS, PER_CALL, DATASET = 96, 16, 10, 1, "bench"
 OURS, LITSERVE, PLAIN, PURE = "serve", "LitServe", "FastAPI + onnxruntime", "pure decode + inference"
 ROOT = Path(__file__).resolve().parents[2]
 BACKBONES = ROOT / "jobs/refine/backbones"
@@ -59,10 +64,10 @@ def main() -> None:
     emit(Bench("serve", machine(), tuple(rows_of(found, overloaded, calm))))
 
 
-def rows_of(found: dict[str, list[Found]], overloaded: Found, calm: Found) -> Iterator[Row]:
+def rows_of(found: dict[str, Found], overloaded: Found, calm: Found) -> Iterator[Row]:
     """Yield what was found beside what it is held to."""
-    rate = {name: max(one.rate for one in rounds) for name, rounds in found.items()}
-    p99 = {name: min(one.percentile(0.99) for one in rounds) for name, rounds in found.items() if name != PURE}
+    rate = {name: one.rate for name, one in found.items()}
+    p99 = {name: one.percentile(0.99) for name, one in found.items() if name != PURE}
     for peer, goal in ((LITSERVE, 1.0), (PLAIN, 1.0), (PURE, 0.85)):
         yield more(f"{CLIENTS} clients: throughput", rate[OURS], rate[peer], peer, "pictures/s", goal)
     better = min((LITSERVE, PLAIN), key=lambda name: p99[name])
@@ -94,47 +99,52 @@ def publish(store: LocalStore, file: Path) -> Card:
     return card
 
 
-def measure(store: LocalStore, how: Preprocessing, file: Path, requests: list[bytes]) -> dict[str, list[Found]]:
-    """Let all take turns; return the rounds of each."""
+def measure(store: LocalStore, how: Preprocessing, file: Path, requests: list[bytes]) -> dict[str, Found]:
+    """Let all take turns; return what each came to over all of them."""
     peer = [str(file), msgspec.json.encode(how).decode()]
-    contenders: dict[str, Callable[[], Found]] = {
-        OURS: lambda: _round(ours(store), requests),
-        LITSERVE: lambda: _round(theirs("serving_litserve.py", peer), requests),
-        PLAIN: lambda: _round(theirs("serving_fastapi.py", peer), requests),
-        PURE: lambda: pure(file, how),
-    }
-    found: dict[str, list[Found]] = {name: [] for name in contenders}
-    for number in range(ROUNDS):
-        for name, run in contenders.items():
-            one = run()
-            found[name].append(one)
-            tail = f", p99 {one.percentile(0.99):.2f} s" if one.seconds and name != PURE else ""
-            say(f"  round {number + 1} of {ROUNDS}: {name} {one.rate:.1f} pictures/s{tail}")
-    return found
+    servers = {OURS: ours(store), LITSERVE: theirs("serving_litserve.py", peer), PLAIN: theirs("serving_fastapi.py", peer)}
+    with contextlib.ExitStack() as up:
+        running = {name: up.enter_context(server) for name, server in servers.items()}
+        contenders: dict[str, Callable[[], Found]] = {name: partial(_round, server, requests) for name, server in running.items()}
+        contenders[PURE] = pure(file, how)
+        for server in running.values():
+            clients.at_once(server.port, requests[:CLIENTS], CLIENTS)  # warm
+            server.stop()
+        found: dict[str, list[Found]] = {name: [] for name in contenders}
+        for number in range(ROUNDS):
+            names = list(contenders)
+            for name in names if number % 2 == 0 else reversed(names):
+                found[name].append(contenders[name]())
+            rates = ", ".join(f"{name} {rounds[-1].rate:.1f}" for name, rounds in found.items())
+            say(f"  round {number + 1} of {ROUNDS}, pictures/s: {rates}")
+    return {name: _together(rounds) for name, rounds in found.items()}
 
 
-def _round(server: contextlib.AbstractContextManager[int], requests: list[bytes]) -> Found:
-    with server as port:
-        clients.at_once(port, requests[:CLIENTS], CLIENTS)  # warm
-        found = clients.at_once(port, requests, CLIENTS)
+def _round(server: Server, requests: list[bytes]) -> Found:
+    server.go_on()
+    found = clients.at_once(server.port, requests, CLIENTS)
+    server.stop()
     assert found.statuses == {200: len(requests)}, found.statuses
     return found
 
 
+def _together(rounds: list[Found]) -> Found:
+    seconds = [one for found in rounds for one in found.seconds]
+    return Found(seconds=seconds, whole_s=sum(found.whole_s for found in rounds))
+
+
 def overload(store: LocalStore, requests: list[bytes]) -> tuple[Found, Found]:
     """Return what becomes of four times too much, and of sixteen clients just before it, at the same server."""
-    with ours(store) as port:
-        clients.at_once(port, requests[:CLIENTS], CLIENTS)
-        calm = clients.at_once(port, requests, CLIENTS)
-        many = clients.a_second(port, requests * 4, 4 * calm.rate)
+    with ours(store) as server:
+        clients.at_once(server.port, requests[:CLIENTS], CLIENTS)
+        calm = clients.at_once(server.port, requests, CLIENTS)
+        many = clients.a_second(server.port, requests * 4, 4 * calm.rate)
     say(f"  overload: {dict(many.statuses)}, p99 {many.percentile(0.99):.2f} s after {calm.percentile(0.99):.2f} s")
     return many, calm
 
 
-def pure(file: Path, how: Preprocessing) -> Found:
-    """Decode, prepare and infer all pictures in threads, without a service."""
-    import time
-
+def pure(file: Path, how: Preprocessing) -> Callable[[], Found]:
+    """Return what decodes, prepares and infers all pictures in threads, without a service."""
     network = model.Model(file.read_bytes())
     pictures = [photograph(number).data for number in range(PICTURES)]
     groups = [pictures[start : start + PER_CALL] for start in range(0, PICTURES, PER_CALL)]
@@ -142,49 +152,67 @@ def pure(file: Path, how: Preprocessing) -> Found:
     def answer(group: list[bytes]) -> None:
         network.run(np.stack([preprocess(decode(one), how) for one in group]), PROBABILITIES)
 
-    with ThreadPoolExecutor(cores()) as pool:
-        list(pool.map(answer, groups[: cores()]))
-        began = time.perf_counter()
-        list(pool.map(answer, groups))
-        return Found(seconds=[0.0] * PICTURES, whole_s=time.perf_counter() - began)
+    def all_of_them() -> Found:
+        with ThreadPoolExecutor(cores()) as pool:
+            began = time.perf_counter()
+            list(pool.map(answer, groups))
+            return Found(seconds=[0.0] * PICTURES, whole_s=time.perf_counter() - began)
+
+    return all_of_them
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answers at `port`, and the group of all its processes."""
+
+    port: int
+    group: int
+
+    def stop(self) -> None:
+        os.killpg(self.group, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        os.killpg(self.group, signal.SIGCONT)
 
 
 @contextlib.contextmanager
-def ours(store: LocalStore) -> Iterator[int]:
+def ours(store: LocalStore) -> Iterator[Server]:
     port = free_port()
     command = [sys.executable, "-m", "jobs.serve", DATASET, "--port", str(port), "--linger-s", "0"]
-    with _running(command, port, "/v2/health/ready", {"DARKROOM_STORE": store.url}):
-        yield port
+    with _running(command, port, "/v2/health/ready", {"DARKROOM_STORE": store.url}) as server:
+        yield server
 
 
 @contextlib.contextmanager
-def theirs(script: str, arguments: list[str]) -> Iterator[int]:
+def theirs(script: str, arguments: list[str]) -> Iterator[Server]:
     port = free_port()
     made = subprocess.run(
         ["tools/peer", Path(sys.executable).parent / "uv", "serving"], check=True, stdout=subprocess.PIPE, text=True, timeout=3600
     )
     command = [made.stdout.strip(), str(ROOT / "tests/bench/peers" / script), *arguments, str(port), str(cores())]
-    with _running(command, port, "/health", {"PYTHONPATH": str(ROOT)}):
-        yield port
+    with _running(command, port, "/health", {"PYTHONPATH": str(ROOT)}) as server:
+        yield server
 
 
 @contextlib.contextmanager
-def _running(command: list[str], port: int, health: str, environment: dict[str, str]) -> Iterator[None]:
+def _running(command: list[str], port: int, health: str, environment: dict[str, str]) -> Iterator[Server]:
     """Run a server until it is no longer needed, with all its processes."""
-    server = subprocess.Popen(
+    process = subprocess.Popen(
         command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
+    server = Server(port, process.pid)
     try:
         until(lambda: _answers(f"http://127.0.0.1:{port}{health}"), 180)
-        yield
+        yield server
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, 15)
+            os.killpg(server.group, signal.SIGTERM)
+            server.go_on()
         try:
-            server.wait(20)
+            process.wait(20)
         except subprocess.TimeoutExpired:
-            os.killpg(server.pid, 9)
-            server.wait()
+            os.killpg(server.group, signal.SIGKILL)
+            process.wait()
 
 
 def _answers(url: str) -> bool:
