@@ -7,7 +7,7 @@ reason, the next one gets a new child, and the stage goes on.
 Protocol: the child says READY when it has started. The parent writes a header (length, side) and
 the bytes; the child answers a header (length of the JSON, length of the bytes), the JSON, and the
 bytes of what it made of the picture: a smaller one or, where it was started with a model's
-preprocessing, the network's input.
+preprocessing, its pixels at the network's size.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ READY = b"!"
 _KNOWN = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR")  # of the environment: no key is within a decoder's reach
 _QUESTION, _ANSWER = struct.Struct(">QI"), struct.Struct(">IQ")
 _MOST_WORDS, _MOST_BYTES = 64 * 1024, 3 * 4 * images.MAX_RESOLUTION**2
-_PIPE_BYTES = 1024 * 1024  # a whole picture in one go: the child need not wake up for each 64 KiB of it
+_PIPE_BYTES = 1024 * 1024  # a whole picture in one go: nobody need wake up for each 64 KiB of it
 _ONLY_ACCEPT = 1
 
 
@@ -46,7 +46,7 @@ class Verdict:
     """An accepted picture: upright size in pixels, and Pillow's name of its format.
 
     `data` is what it was made into, a JPEG of that size; empty where the picture stays as it came. From a sandbox with a
-    preprocessing it is the network's input, float32 (3, resolution, resolution).
+    preprocessing it is its pixels as `images.fit` gives them, RGB uint8 (resolution, resolution, 3).
     """
 
     width: int
@@ -68,11 +68,11 @@ def look(data: bytes, side: int = 0) -> Verdict:
 
 
 def prepare(data: bytes, how: Preprocessing) -> Verdict:
-    """Decode a picture of our own, here, and make a network's input of it. Raises BadInput with the reason in a few words."""
+    """Decode a picture of our own, here, and bring it to a network's size. Raises BadInput with the reason in a few words."""
     import numpy as np
 
     image, kind = images.open_upright(data)
-    return Verdict(*image.size, kind, images.preprocess(np.asarray(image, np.uint8), how).tobytes())
+    return Verdict(*image.size, kind, images.fit(np.asarray(image, np.uint8), how).tobytes())
 
 
 class Sandbox:
@@ -185,7 +185,8 @@ class _Child:
         self._readable.register(self._answers, select.POLLIN)
         for descriptor in (self._questions, self._answers):
             os.set_blocking(descriptor, False)
-        _widen(self._questions)
+        for descriptor in (self._questions, self._answers):
+            _widen(descriptor)
         try:
             self._receive(len(READY), time.monotonic() + START_S)
         except (_Late, EOFError) as error:
@@ -278,7 +279,7 @@ def _preparing(how: Preprocessing) -> _Work:
     import numpy as np
 
     cv2.setNumThreads(1)
-    images.preprocess(np.zeros((8, 8, 3), np.uint8), how)
+    images.fit(np.zeros((8, 8, 3), np.uint8), how)
     return lambda data, _: prepare(data, how)
 
 

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
+import cv2
 import numpy as np
 
-from common import model, records
+from common import images, model, records
 from common.errors import BadInput
 from common.model import CARD_FILE, MAX_MODEL_BYTES, MODEL_FILE, PROBABILITIES, Card, Model
 from common.records import Pointer
@@ -64,8 +65,8 @@ class Loaded:
     def prepare(self, data: bytes) -> tuple[Verdict, Matrix]:
         """Decode a picture in a child; return what it is and the network's input (3, side, side). Raises BadInput; blocks."""
         seen = self._children.check(data)
-        side = self.card.preprocessing.resolution
-        return seen, np.frombuffer(seen.data, np.float32).reshape(3, side, side)
+        how = self.card.preprocessing
+        return seen, images.values(np.frombuffer(seen.data, np.uint8).reshape(how.resolution, how.resolution, 3), how)
 
     def run(self, tensors: list[Matrix]) -> Matrix:
         """Return the probabilities (n, k) of n inputs; blocks."""
@@ -92,6 +93,7 @@ def load(store: Store, pointer: Pointer, settings: Settings) -> Loaded:
     card = records.decode(store.get(f"{place}/{CARD_FILE}", _MOST_CARD_BYTES).data, Card, f"{store.url}/{place}/{CARD_FILE}")
     if not card.classes:
         raise BadInput(f"{place} is a backbone: it knows no classes.")
+    cv2.setNumThreads(1)  # threads enough ask at once
     network = model.load(store.get(f"{place}/{MODEL_FILE}", MAX_MODEL_BYTES).data, card)
     _try(network, card)
     children = Sandboxes(settings.workers, seconds=settings.decode_s, memory_bytes=settings.decode_bytes, how=card.preprocessing)

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from common.errors import BadInput, Retryable
-from common.images import Preprocessing, decode, preprocess
+from common.images import Preprocessing, decode, fit
 from common.sandbox import Sandbox, Sandboxes, Verdict, look, prepare
 from tests.support.pictures import drawing, encode
 
@@ -211,4 +211,4 @@ def test_a_child_with_a_preprocessing_makes_the_same_input_as_this_process() -> 
         assert sandboxes.check(LARGE) == prepare(LARGE, how)
         with pytest.raises(BadInput, match="cannot be decoded"):
             sandboxes.check(b"not a picture")
-    assert np.array_equal(np.frombuffer(prepare(GOOD, how).data, np.float32), preprocess(decode(GOOD), how).ravel())
+    assert np.array_equal(np.frombuffer(prepare(GOOD, how).data, np.uint8), fit(decode(GOOD), how).ravel())
