@@ -24,7 +24,8 @@ def main() -> int:
     words.add_argument("--host", default="127.0.0.1", help="Which address to listen at (default: this machine only).")
     words.add_argument("--port", type=int, default=PORT, help=f"Which port (default: {PORT}; 0: any that is free).")
     given = words.parse_args()
-    token = os.environ.get(TOKEN) or secrets.token_urlsafe(24)
+    brought = os.environ.get(TOKEN, "")
+    token = brought or secrets.token_urlsafe(24)
     try:
         app = build(open_from_environment(os.environ), given.dataset, token)
     except DarkroomError as error:
@@ -34,7 +35,8 @@ def main() -> int:
     listening = config.bind_socket()
     listening.listen()  # who is told the address may come at once
     port = listening.getsockname()[1]
-    print(f"The light table of {given.dataset}: http://{given.host}:{port}/?token={token}", flush=True)
+    shown = f"${TOKEN}" if brought else token  # a pod's log is read by others than those who may come in
+    print(f"The light table of {given.dataset}: http://{given.host}:{port}/?token={shown}", flush=True)
     uvicorn.Server(config).run([listening])
     return 0
 

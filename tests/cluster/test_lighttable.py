@@ -29,7 +29,7 @@ def ask(method, address, body=None, **headers):
 cookie = ask("GET", "/?token=" + token)[1].get("set-cookie", "").partition(";")[0]
 mine, other = {"cookie": cookie, "origin": "http://" + where}, {"cookie": cookie, "origin": "http://elsewhere.example"}
 said = {"strange": ask("GET", "/api/sheet")[0], "wrong": ask("GET", "/?token=wrong")[0], "page": ask("GET", "/", cookie=cookie)[0]}
-said["rows"] = len(json.loads(ask("GET", "/api/sheet", cookie=cookie)[2])["rows"])
+said["rows"] = len(json.loads(ask("GET", "/api/sheet", cookie=cookie)[2])["ids"])
 said["elsewhere"] = ask("POST", "/api/edits", edit, **other)[0]
 said["ours"] = ask("POST", "/api/edits", edit, **mine)[0]
 print(json.dumps(said))
@@ -69,6 +69,7 @@ def test_a_table_shows_itself_to_who_has_the_token_and_keeps_what_was_said(laid:
     wait_until(ready, 120)
     said = visit(laid, "first", {"images": [rows[0].id], "action": "exclude", "by": "Ana"})
     assert said == {"strange": 401, "wrong": 401, "page": 200, "rows": 12, "elsewhere": 403, "ours": 200}
+    assert tables.TOKEN not in laid.kubernetes.logs("--namespace", laid.namespace, f"deployment/{DEPLOYMENT}")
     (before,) = pods()
     laid.kubernetes.kubectl("delete", "pod", before, "--namespace", laid.namespace, "--grace-period=0", "--force")
     wait_until(lambda: before not in pods() and ready(), 120)

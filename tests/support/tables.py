@@ -52,7 +52,7 @@ def serve(store: Store, dataset: str = "mine") -> Iterator[Service]:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
-            assert TOKEN in line, line
+            assert line.endswith("/?token=$DARKROOM_LIGHTTABLE_TOKEN\n"), line
             yield Service(process, line.rpartition(" ")[2].partition("/?")[0])
         finally:
             process.kill()
