@@ -76,9 +76,7 @@ def say(words: str) -> None:
 @click.option("--top", default=_DEFAULT.top, type=click.IntRange(1, 1000), help="Classes in an answer.")
 @click.option("--workers", default=0, type=click.IntRange(0), help="Decoders, and calls of the network at once; 0: one a core.")
 @click.option("--queue", default=_DEFAULT.queue, type=click.IntRange(1), help="Pictures inside at once; more are told 429.")
-@click.option(
-    "--batch", default=_DEFAULT.batch, type=click.IntRange(1), help="Pictures in one call of the network at most; it takes as many as pay."
-)
+@click.option("--batch", default=_DEFAULT.batch, type=click.IntRange(1), help="Pictures in one call of the network at most.")
 @click.option("--batch-wait-ms", default=1000 * _DEFAULT.batch_wait_s, type=click.FloatRange(0), help="How long one waits for others.")
 @click.option("--poll-s", default=_DEFAULT.poll_s, type=click.FloatRange(0.05), help="How often to look whether another model serves.")
 @click.option("--linger-s", default=_DEFAULT.linger_s, type=click.FloatRange(0), help="How long to take requests after SIGTERM.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
@@ -28,14 +27,13 @@ _MOST_CARD_BYTES = 1 << 20
 class Loaded:
     """A version of a dataset's model. It ends when it is retired and whoever uses it is done.
 
-    `expected`: pictures that are being decoded for it; `batch`: pictures in one call that make each of them cheapest.
+    `expected`: pictures that are being decoded for it.
     """
 
-    def __init__(self, pointer: Pointer, card: Card, network: Model, children: Sandboxes, batch: int) -> None:
+    def __init__(self, pointer: Pointer, card: Card, network: Model, children: Sandboxes) -> None:
         self.pointer = pointer
         self.card = card
         self.expected = 0
-        self.batch = batch
         self._network = network
         self._children = children
         self._users = 0
@@ -98,30 +96,7 @@ def load(store: Store, pointer: Pointer, settings: Settings) -> Loaded:
     _try(network, card)
     children = Sandboxes(settings.workers, seconds=settings.decode_s, memory_bytes=settings.decode_bytes, how=card.preprocessing)
     children.start()
-    return Loaded(pointer, card, network, children, worthwhile(lambda size: _seconds(network, card, size), settings.batch))
-
-
-def worthwhile(seconds: Callable[[int], float], most: int) -> int:
-    """Return how many pictures a call should have: doubled for as long as that makes each cheaper by a twentieth.
-
-    A processor gains by it with small networks only; a GPU with all.
-    """
-    size, each = 1, min(seconds(1), seconds(1))
-    while 2 * size <= most:
-        doubled = min(seconds(2 * size), seconds(2 * size)) / (2 * size)
-        if doubled > 0.95 * each:
-            break
-        size, each = 2 * size, doubled
-    return size
-
-
-def _seconds(network: Model, card: Card, size: int) -> float:
-    """Return how long one call with so many pictures takes."""
-    side = card.preprocessing.resolution
-    batch = np.zeros((size, 3, side, side), np.float32)
-    began = time.perf_counter()
-    network.run(batch, PROBABILITIES)
-    return time.perf_counter() - began
+    return Loaded(pointer, card, network, children)
 
 
 def _try(network: Model, card: Card) -> None:

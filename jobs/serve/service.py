@@ -144,7 +144,7 @@ class Service:
             with self.metrics.step["infer"].time():
                 return loaded.run(tensors)
 
-        batcher = Batcher(run, self._inferring, settings.workers, loaded.batch, settings.batch_wait_s, lambda: loaded.expected)
+        batcher = Batcher(run, self._inferring, settings.workers, settings.batch, settings.batch_wait_s, lambda: loaded.expected)
         self._current = (loaded, batcher)
         self.metrics.model.labels(settings.dataset, loaded.version).set(1)
         self._tell(f"{settings.dataset} {loaded.version} answers ({', '.join(loaded.classes)})")

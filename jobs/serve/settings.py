@@ -38,7 +38,7 @@ class Settings:
     workers: int = field(default_factory=usable_cores)
     queue: int = 24
     queue_bytes: int = 256 << 20
-    batch: int = 8
+    batch: int = 4
     batch_wait_s: float = 0.002
     per_request: int = PER_REQUEST
     body_bytes: int = 64 << 20
