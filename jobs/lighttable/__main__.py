@@ -15,6 +15,8 @@ from jobs.lighttable.app import build
 
 TOKEN = "DARKROOM_LIGHTTABLE_TOKEN"  # noqa: S105 - the name of a variable
 PORT = 8765
+WARM_S = 3.0
+"""So long the first visitor is not called yet; a store that is slower than that can be waited for in the browser."""
 
 
 def main() -> int:
@@ -35,6 +37,7 @@ def main() -> int:
     listening = config.bind_socket()
     listening.listen()  # who is told the address may come at once
     port = listening.getsockname()[1]
+    app.state.warming.join(WARM_S)  # who comes at once need not wait for each picture's row
     shown = f"${TOKEN}" if brought else token  # a pod's log is read by others than those who may come in
     print(f"The light table of {given.dataset}: http://{given.host}:{port}/?token={shown}", flush=True)
     uvicorn.Server(config).run([listening])

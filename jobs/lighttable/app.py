@@ -34,10 +34,14 @@ KEEP = {"cache-control": "private, max-age=31536000, immutable"}  # a picture's 
 
 
 def build(store: Store, dataset: str, token: str) -> Starlette:
-    """Return the light table of a dataset; with an empty token, everybody may come in."""
+    """Return the light table of a dataset; with an empty token, everybody may come in.
+
+    What the first page asks for is read meanwhile, by the thread `state.warming`.
+    """
     table = Table(store, dataset)
-    threading.Thread(target=table.warm, daemon=True).start()
-    return Starlette(
+    warming = threading.Thread(target=table.warm, daemon=True)
+    warming.start()
+    app = Starlette(
         routes=[
             *(Route(address, _file(name)) for address, name in _files()),
             Route("/api/sheet", lambda _: _json(table.document())),
@@ -64,6 +68,8 @@ def build(store: Store, dataset: str, token: str) -> Starlette:
         middleware=[Middleware(Door, token=token)],
         exception_handlers={DarkroomError: _say_why},
     )
+    app.state.warming = warming
+    return app
 
 
 def _files() -> list[tuple[str, str]]:

@@ -84,7 +84,7 @@ def test_the_first_of_ten_thousand_pictures_is_there_in_a_second(chromium: Brows
         times.append(page.evaluate(FIRST) / 1000)
         page.context.close()
     print(f"first picture after {min(times):.2f} to {max(times):.2f} s, {crowd():.1f} to a core")
-    assert min(times) <= FIRST_PICTURE_S * crowd()
+    assert sorted(times)[2] <= FIRST_PICTURE_S * crowd()
 
 
 def test_the_next_picture_comes_at_once_and_after_the_edit_is_stored(chromium: Browser, large: tuple[Store, Service]) -> None:
