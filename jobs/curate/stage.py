@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from common import dataset, edits, named, records
+from common.cells import thumbnails_of
 from common.dataset import LABEL_CONFLICT, LEAVE_ONE_GROUP_OUT, TEST, TRAIN, Entry, entries_of
 from common.features import matrix, vectors_of
 from common.model import CARD_FILE, Card, Named
@@ -35,7 +37,7 @@ def curate(work: Work) -> None:
     with threadpool_limits(1):  # results may not depend on the number of cores
         judged = suspicion.judge(of)
         rows = _rows(work, _Case(kept, classes, of, judged, _decided(work)), card)
-        pairs = [_copies(kept[one], kept[other], sure) for one, other, sure in copies.likely(of)]
+        pairs = [_copies(kept[one], kept[other], sure) for one, other, sure in copies.likely(of, _thumbnails(work, kept))]
     rows = sorted([*rows, *_conflicts(everything)], key=lambda row: (-row.score, row.label, row.name, row.id))
     work.out.write(SUSPECTS, write_table(rows, Suspect))
     work.out.write(COPIES, write_table(pairs, Copies))
@@ -69,6 +71,11 @@ def _pictures(work: Work, kept: Sequence[Entry], classes: tuple[str, ...], card:
         known=known_by_name(features, classes, card),
         reference=np.asarray([everyone or entry.side == TRAIN for entry in kept]),
     )
+
+
+def _thumbnails(work: Work, kept: Sequence[Entry]) -> NDArray[np.uint8]:
+    found = thumbnails_of(work.inputs["looks"])
+    return np.stack([found[entry.id] for entry in kept])
 
 
 def known_by_name(features: Floats, classes: tuple[str, ...], card: Card) -> Floats:

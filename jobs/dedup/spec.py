@@ -148,7 +148,7 @@ STAGE = Stage(
         ),
     ),
     parameters=PARAMETERS,
-    values=("dataset", "edits", "features", "images", "shards", "tables"),
+    values=("cells", "dataset", "edits", "features", "images", "shards", "tables"),
     resources=Resources(cpu="1", memory="1Gi"),
     check=_check,
 )

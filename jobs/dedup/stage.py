@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from common import edits, shards
+from common.cells import THUMBNAILS
 from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, TRAIN, VERSION, Entry, Row, rows_of
 from common.errors import BadInput
 from common.features import write_vectors
@@ -35,7 +36,7 @@ def hash_shard(work: Work) -> None:
         small.append(thumbnails.thumbnail(seen.image))
     work.out.write(hashes.HASHES, write_table(hashed, hashes.Hash))
     work.out.write(quality.MEASURES, write_table(measured, quality.Measure))
-    work.out.write(thumbnails.THUMBNAILS, write_matrix(thumbnails.matrix(small)))
+    work.out.write(THUMBNAILS, write_matrix(thumbnails.matrix(small)))
     write_vectors(work.out, [one.id for one in hashed], looks.matrix(looked))
     work.out.info |= {"items": len(hashed)}
 
@@ -74,7 +75,7 @@ def _hashed(work: Work) -> tuple[dict[str, hashes.Hash], thumbnails.Thumbnails]:
     small = []
     for unit in work.inputs["hashes"].units:
         known += read_table(unit.read(hashes.HASHES), hashes.Hash)
-        small.append(read_matrix(unit.read(thumbnails.THUMBNAILS)).astype("uint8"))
+        small.append(read_matrix(unit.read(THUMBNAILS)).astype("uint8"))
     return {one.id: one for one in known}, thumbnails.Thumbnails([one.id for one in known], thumbnails.joined(small))
 
 

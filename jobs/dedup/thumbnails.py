@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from common.cells import COLOUR, LIGHT, SIZE
 from jobs.dedup import frequencies
 
 if TYPE_CHECKING:
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
     Floats = NDArray[np.float64]
 
-THUMBNAILS = "thumbnails.npy"
-LIGHT, COLOUR = 16, 8
-"""Cells down and across of the light (Y), and of the two colours (Cb, Cr)."""
-SIZE = LIGHT**2 + 2 * COLOUR**2
 WORST = 0.98
 """Of the cells that differ most the worst fiftieth does not count: a watermark, a speck."""
 LIGHT_WEIGHT, COLOUR_WEIGHT, MOST = 5.0, 6.0, 7.5

@@ -4,9 +4,9 @@ Hashing and flags are the work of `dedup/hash` on one thread, from the bytes of 
 best round counts. imagededup hashes with DHash and searches with its compiled brute force on all cores; ours finds the same
 pairs, or the bench fails. Of the transforms, a copy counts as found that lies nearer to its original than any two different originals
 lie to each other by the same hash: every hash has the distance at which it makes no false pair here. Originals are photographs
-(FABRICS) and renderings; those that our gate calls plain are left out for all. What curate finds by vectors and looks stands beside. Of a
-folder of classes with planted copies, dedup says which are the same, and cleanvision, too. cleanvision looks for all that it knows,
-at its own thresholds, which ours are as well.
+(FABRICS) and renderings; those that our gate calls plain are left out for all. What curate finds by vectors, looks and thumbnails
+stands beside. Of a folder of classes with planted copies, dedup says which are the same, and cleanvision, too. cleanvision looks for
+all that it knows, at its own thresholds, which ours are as well.
 """
 
 from __future__ import annotations
@@ -191,29 +191,31 @@ def recall(folder: Path) -> list[Row]:
 
 
 def by_vectors(sets: Mapping[str, Sequence[bytes]]) -> list[Row]:
-    """Return rows of what curate finds by vectors and looks, which no hash finds: each transform's copies among all originals."""
+    """Return rows of what curate finds that no hash finds: each transform's copies among all originals."""
     say("duplicates: vectors")
     plain, count = _seen(sets[""]), len(sets[""])
     found: dict[str, float] = {}
     false = 0
     for name in (name for name in sets if name.startswith(BY_VECTORS)):
-        vectors, seen = (np.concatenate([one, other]) for one, other in zip(plain, _seen(sets[name]), strict=True))
-        pairs = {(i, j) for i, j, _ in likely(of_one_class(vectors, seen))}
+        vectors, seen, small = (np.concatenate([one, other]) for one, other in zip(plain, _seen(sets[name]), strict=True))
+        pairs = {(i, j) for i, j, _ in likely(of_one_class(vectors, seen), small.astype(np.uint8))}
         right = {(at, at + count) for at in range(count)}
         found[name] = round(100 * len(pairs & right) / count, 1)
         false = max(false, len(pairs - right))
-    rows = [Row(f"found by vectors and looks after {name}", share, None, "", "%", None, "for orientation") for name, share in found.items()]
+    rows = [Row(f"found by curate after {name}", share, None, "", "%", None, "for orientation") for name, share in found.items()]
     for word in BY_VECTORS:
         mean = float(np.mean([share for name, share in found.items() if name.startswith(word)]))
-        rows.append(Row(f"found by vectors and looks, mean of {word}", round(mean, 1), 80.0, "least", "%", round(mean / 80, 3), 1.0))
+        rows.append(Row(f"found by curate, mean of {word}", round(mean, 1), 80.0, "least", "%", round(mean / 80, 3), 1.0))
     return [*rows, Row(f"most other pairs of {2 * count} pictures", float(false), None, "", "pairs", None, "for orientation")]
 
 
-def _seen(pictures: Sequence[bytes]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return vectors and looks of pictures."""
+def _seen(pictures: Sequence[bytes]) -> tuple[NDArray[np.float64], ...]:
+    """Return vectors, looks and thumbnails of pictures."""
     card, network = shipped()
     vectors = [vector_of(network, card, images.decode(one)) for one in pictures]
-    return np.array(vectors, np.float64), np.array([looks.look(hashes.look_at(one).image) for one in pictures], np.float64)
+    seen = [hashes.look_at(one).image for one in pictures]
+    rows = vectors, [looks.look(one) for one in seen], [thumbnails.thumbnail(one) for one in seen]
+    return tuple(np.array(kind, np.float64) for kind in rows)
 
 
 def _all_hashes(place: Path, pictures: Sequence[bytes]) -> dict[str, Bits]:

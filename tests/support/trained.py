@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from common import records, refined
 from common.artifact import Artifact, seal
+from common.cells import SIZE, THUMBNAILS
 from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, TRAIN, VERSION, Entry
 from common.features import IDS, VECTORS
 from common.model import CARD_FILE, MODEL_FILE
@@ -65,13 +67,25 @@ def features(store: Store, rows: list[Entry], *, seed: int = 0, spread: float = 
 
 
 def looks(store: Store, rows: list[Entry]) -> Artifact:
-    """Return looks that say nothing of any class, in one unit."""
-    return sharded(store, "dedup/hash", rows, np.random.default_rng(7).normal(0, 1, (len(rows), 5)))
+    """Return looks and thumbnails that say nothing of any class, in one unit."""
+    return hashed(store, rows, np.random.default_rng(7).normal(0, 1, (len(rows), 5)), thumbnails(len(rows)))
 
 
-def sharded(store: Store, step: str, rows: Sequence[Entry], matrix: NDArray[np.floating[Any]]) -> Artifact:
-    """Return a step's vectors of pictures, (n, d), in one unit."""
-    parts = {VECTORS: write_matrix(matrix.astype(np.float32)), IDS: records.canonical([row.id for row in rows])}
+def thumbnails(count: int) -> NDArray[np.uint8]:
+    """Return cells that no two pictures share, (n, SIZE)."""
+    return np.random.default_rng(8).integers(0, 256, (count, SIZE)).astype(np.uint8)
+
+
+def hashed(store: Store, rows: Sequence[Entry], looks: NDArray[np.floating[Any]], cells: NDArray[np.uint8]) -> Artifact:
+    """Return what dedup/hash leaves of pictures for curate, in one unit."""
+    return sharded(store, "dedup/hash", rows, looks, {THUMBNAILS: write_matrix(cells)})
+
+
+def sharded(
+    store: Store, step: str, rows: Sequence[Entry], matrix: NDArray[np.floating[Any]], beside: Mapping[str, bytes] = MappingProxyType({})
+) -> Artifact:
+    """Return a step's vectors of pictures, (n, d), in one unit, and what lies beside them."""
+    parts = {VECTORS: write_matrix(matrix.astype(np.float32)), IDS: records.canonical([row.id for row in rows]), **beside}
     single = commit(store, step, parts)
     whole = Recipe(step=step, parameters={}, inputs={"x": single.manifest.digest}, code="")
     return Artifact(store, seal(store, whole, [("shard-0", single.manifest)], "w"))

@@ -49,10 +49,11 @@ def test_copies_across_the_split_are_a_warning(memory: MemoryStore) -> None:
         np.random.default_rng(2).normal(0, 1, (len(entries), 9)),
     )
     one, other = entries.index(train), entries.index(test)
-    features[other], looks[other] = features[one] + 0.01, looks[one] + 0.01
+    cells = trained.thumbnails(len(entries))
+    features[other], looks[other], cells[other] = features[one] + 0.01, looks[one] + 0.01, cells[one]
     given = {
         "features": trained.sharded(memory, "featurize", entries, features),
-        "looks": trained.sharded(memory, "dedup/hash", entries, looks),
+        "looks": trained.hashed(memory, entries, looks, cells),
         "dataset": version,
         "backbone": trained.backbone(memory),
     }

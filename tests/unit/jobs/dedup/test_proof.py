@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from common.cells import SIZE
 from common.dataset import TEST, TRAIN, Entry
 from jobs.dedup import frequencies, proof, thumbnails
 from jobs.dedup.hashes import Hash
@@ -54,7 +55,7 @@ def test_one_bit_further_is_another_picture() -> None:
 def test_a_near_hash_whose_thumbnail_is_another_is_no_leak() -> None:
     twins = [*SOUND, entry("twin", TEST), entry("other", TEST)]
     known = {**HASHES, **{name: hashed(name, flipped("train-7", 3)) for name in ("twin", "other")}}
-    rows = {name: RANDOM.integers(0, 256, thumbnails.SIZE).astype(np.uint8) for name in known}
+    rows = {name: RANDOM.integers(0, 256, SIZE).astype(np.uint8) for name in known}
     rows["twin"] = rows["train-7"]
     seen = thumbnails.Thumbnails(list(rows), thumbnails.matrix(list(rows.values())))
     assert list(proof.crossings(twins, known, 12, thumbnails=seen)) == [("train-7", "twin", "3 bits apart")]

@@ -9,11 +9,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from common.cells import SIZE
 from common.dataset import LABEL_CONFLICT, entries_of
 from common.store.memory import MemoryStore
 from jobs.dedup import frequencies, hashes
 from jobs.dedup.search import pairs
-from jobs.dedup.thumbnails import SIZE, Thumbnails, differences, joined, matrix, thumbnail
+from jobs.dedup.thumbnails import Thumbnails, differences, joined, matrix, thumbnail
 from tests.bench.copies import TRANSFORMS, two_prints
 from tests.support.pictures import cloud, encode, make_folder
 from tests.support.scraped import snapshot_of, version_of
