@@ -3,7 +3,7 @@
 All answer the same 64 KB JPEGs (as a form with one file) with the same network, pattern-net with a linear classifier, and the same
 preprocessing, on all cores of this machine; the clients run on these cores too. Sixteen clients each wait for their answer. LitServe
 has a worker a core and batches of 8; the plain service runs requests in FastAPI's threads. *Pure* decodes, prepares and infers in
-threads of one process, a picture a call (more are not cheaper here), with no HTTP at all. All are up all the time and take short turns,
+threads of one process, four pictures a call (as many as ours), with no HTTP at all. All are up all the time and take short turns,
 in which the others are stopped: a machine that is now fast and now slow is so for all. What counts is all turns together. Overload is
 four times the rate that the service reached, sent whether or not anything comes back.
 """
@@ -42,7 +42,7 @@ from tests.bench.rows import Bench, Row, below, cores, emit, faster, machine, mo
 from tests.support.served import until
 from tests.support.servers import free_port
 
-PICTURES, CLIENTS, ROUNDS, PER_CALL, DATASET = 96, 16, 10, 1, "bench"
+PICTURES, CLIENTS, ROUNDS, PER_CALL, DATASET = 96, 16, 10, 4, "bench"
 OURS, LITSERVE, PLAIN, PURE = "serve", "LitServe", "FastAPI + onnxruntime", "pure decode + inference"
 ROOT = Path(__file__).resolve().parents[2]
 BACKBONES = ROOT / "jobs/refine/backbones"
