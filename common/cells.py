@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from common.features import IDS
-from common.records import read_json
-from common.tables import read_matrix
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from common.artifact import Artifact
 
     Bytes = NDArray[np.uint8]
 
@@ -21,15 +15,6 @@ LIGHT, COLOUR = 16, 8
 """Cells down and across of the light (Y), and of the two colours (Cb, Cr)."""
 SIZE = LIGHT**2 + 2 * COLOUR**2
 """Of a thumbnail, uint8: light row by row, then each colour."""
-
-
-def thumbnails_of(hashed: Artifact) -> dict[str, Bytes]:
-    """Return each picture's thumbnail (SIZE,) by its id."""
-    found: dict[str, Bytes] = {}
-    for unit in hashed.units:
-        ids = read_json(unit.read(IDS), list[str], IDS)
-        found |= dict(zip(ids, read_matrix(unit.read(THUMBNAILS)).astype("uint8"), strict=True))
-    return found
 
 
 def planes(thumbnails: Bytes) -> NDArray[np.float32]:

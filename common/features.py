@@ -23,12 +23,12 @@ def write_vectors(out: Draft, ids: Sequence[str], rows: NDArray[np.float32]) -> 
     out.write(IDS, canonical(list(ids)))
 
 
-def vectors_of(features: Artifact) -> dict[str, NDArray[np.float32]]:
-    """Return each picture's vector by its id."""
+def vectors_of(features: Artifact, name: str = VECTORS) -> dict[str, NDArray[np.float32]]:
+    """Return each picture's vector by its id, or what else lies beside them in that order under another name."""
     vectors: dict[str, Any] = {}
     for unit in features.units:
         ids = read_json(unit.read(IDS), list[str], IDS)
-        vectors |= dict(zip(ids, read_matrix(unit.read(VECTORS)), strict=True))
+        vectors |= dict(zip(ids, read_matrix(unit.read(name)), strict=True))
     return vectors
 
 

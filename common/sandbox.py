@@ -185,7 +185,6 @@ class _Child:
         self._readable.register(self._answers, select.POLLIN)
         for descriptor in (self._questions, self._answers):
             os.set_blocking(descriptor, False)
-        for descriptor in (self._questions, self._answers):
             _widen(descriptor)
         try:
             self._receive(len(READY), time.monotonic() + START_S)

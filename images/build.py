@@ -43,7 +43,6 @@ SHELVES: Mapping[str, tuple[str, ...]] = {
     "pictures": ("opencv-python-headless", "pillow"),
 }
 CNTK = "cntk"  # a shelf below refine alone
-TORCH: Mapping[str, str] = {"refine": "refine-torch"}  # rooms that have torch where there is an accelerator, and their locks with it
 DEBIAN = "debian"
 PYTHON = {"python_version": "3.11", "python_full_version": "3.11.2", "sys_platform": "linux", "implementation_name": "cpython"}
 GLIBC = ("2_28", "2_27", "2_26", "2_24", "2_17", "2_12", "2_5")  # wheels for the C library of Debian bookworm, newest first
@@ -123,9 +122,12 @@ def entries(lock: Path) -> dict[str, str]:
 
 def needed(room: str, accelerator: str) -> dict[str, str]:
     """Return the entries of a room's lock; for an accelerator, with the libraries that use it."""
-    lock = room if accelerator == "cpu" else TORCH.get(room, room)
-    found = entries(ROOT / "locks" / f"{lock}.txt")
-    if accelerator != "cpu" and "onnxruntime" in found:
+    found = entries(ROOT / "locks" / f"{room}.txt")
+    if accelerator == "cpu":
+        return found
+    for extra in (extra for stage in graph.rooms().stages if stage.name == room for extra in stage.extras):
+        found |= entries(ROOT / "locks" / f"{extra}.txt")
+    if "onnxruntime" in found:
         del found["onnxruntime"]
         found |= entries(ROOT / "locks" / f"{accelerator}.txt")
     return found

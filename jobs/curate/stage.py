@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from common import dataset, edits, named, records
-from common.cells import thumbnails_of
+from common.cells import THUMBNAILS
 from common.dataset import LABEL_CONFLICT, LEAVE_ONE_GROUP_OUT, TEST, TRAIN, Entry, entries_of
 from common.features import matrix, vectors_of
 from common.model import CARD_FILE, Card, Named
@@ -34,10 +33,11 @@ def curate(work: Work) -> None:
     kept = [entry for entry in everything if entry.kept]
     card = records.decode(work.inputs["backbone"].read(CARD_FILE), Card, "the backbone's card")
     of = _pictures(work, kept, classes, card)
+    thumbnails = matrix([entry.id for entry in kept], vectors_of(work.inputs["looks"], THUMBNAILS)).astype(np.uint8)
     with threadpool_limits(1):  # results may not depend on the number of cores
         judged = suspicion.judge(of)
         rows = _rows(work, _Case(kept, classes, of, judged, _decided(work)), card)
-        pairs = [_copies(kept[one], kept[other], sure) for one, other, sure in copies.likely(of, _thumbnails(work, kept))]
+        pairs = [_copies(kept[one], kept[other], sure) for one, other, sure in copies.likely(of, thumbnails)]
     rows = sorted([*rows, *_conflicts(everything)], key=lambda row: (-row.score, row.label, row.name, row.id))
     work.out.write(SUSPECTS, write_table(rows, Suspect))
     work.out.write(COPIES, write_table(pairs, Copies))
@@ -71,11 +71,6 @@ def _pictures(work: Work, kept: Sequence[Entry], classes: tuple[str, ...], card:
         known=known_by_name(features, classes, card),
         reference=np.asarray([everyone or entry.side == TRAIN for entry in kept]),
     )
-
-
-def _thumbnails(work: Work, kept: Sequence[Entry]) -> NDArray[np.uint8]:
-    found = thumbnails_of(work.inputs["looks"])
-    return np.stack([found[entry.id] for entry in kept])
 
 
 def known_by_name(features: Floats, classes: tuple[str, ...], card: Card) -> Floats:
