@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
 
 from common import dataset
 from common import refined as results
 from common.dataset import Entry, entries_of
+from common.images import Preprocessing
 from common.model import Card, Model
 from common.parameters import Values
 from common.stage import Work
@@ -18,7 +20,7 @@ from jobs.refine.backends import choice
 from jobs.refine.backends.base import Backend, Settings
 from jobs.refine.checkpoint import STATE, encoded
 from jobs.refine.front import Front
-from jobs.refine.network import HEAD_BIAS, HEAD_WEIGHTS
+from jobs.refine.network import HEAD_BIAS, HEAD_WEIGHTS, Network
 from jobs.refine.pictures import Wanted
 from jobs.refine.recipe import Recipe
 from jobs.refine.samples import Sides
@@ -38,17 +40,19 @@ def train(work: Work, data: bytes, card: Card) -> tuple[bytes, Card]:
     version = work.inputs["dataset"]
     classes = tuple(version.info["classes"])
     sides = samples.divide(entries_of(version), work.parameters.number("refine.validation"), plan.seed)
-    front = Front(data, msgspec.structs.replace(card, preprocessing=plan.preprocessing(card.preprocessing)))
-    opener = library.opener(front, plan, len(classes))
+    front = Front(data, card)
+    network, weights = front.network()
+    how = plan.preprocessing(card.preprocessing, normalises=networks.normalises(network))
+    opener = library.opener(network, weights | networks.head(len(classes), front.trained, plan.seed), plan, len(classes))
     work.log(f"refining {card.name} with {library.words}; pictures: {_counts(sides)}")
-    material = _material(work, sides, classes, front, plan)
+    material = _material(work, sides, classes, front, how, plan)
     outcome = Training(work, plan, material, opener, AHEAD if library.gpus else 0).run()
     refined = front.refined(outcome.weights)
     Model(refined)  # which refuses what cannot be served
-    _write(work, sides, outcome)
+    _write(work, sides, outcome, front)
     best = curve.best(outcome.curve)
     work.out.info |= {"items": len(sides.train), "library": library.name, "epoch": best.epoch, "validation_error": best.validation_error}
-    return refined, _card(front.card, front.dimension, plan, best.epoch, library)
+    return refined, _card(msgspec.structs.replace(card, preprocessing=how), front, plan, best.epoch, library)
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,8 @@ class Library:
     def words(self) -> str:
         return f"{self.name} on {self.gpus} GPU(s)" if self.gpus else f"{self.name} on {self.threads} processor(s)"
 
-    def opener(self, front: Front, plan: Recipe, classes: int) -> Opener:
-        """Return what opens a backend on the network, with a fresh head."""
-        network, constants = front.network()
-        weights = constants | networks.head(classes, front.dimension, plan.seed)
+    def opener(self, network: Network, weights: networks.Weights, plan: Recipe, classes: int) -> Opener:
+        """Return what opens a backend on the network and its fresh head."""
 
         def open_(frozen: bool) -> Backend:
             settings = Settings(
@@ -93,9 +95,8 @@ class Library:
         return open_
 
 
-def _material(work: Work, sides: Sides, classes: tuple[str, ...], front: Front, plan: Recipe) -> Material:
+def _material(work: Work, sides: Sides, classes: tuple[str, ...], front: Front, how: Preprocessing, plan: Recipe) -> Material:
     """Decode all pictures, those to train on with room for crops."""
-    how = front.card.preprocessing
     room = round(how.resolution * plan.augmentation.room)
     wanted = [Wanted(sides.train, room), Wanted(sides.validation, how.resolution), Wanted(sides.test, how.resolution)]
     squares = pictures.keep(work.inputs["snapshot"], wanted, how, work.threads)
@@ -103,8 +104,9 @@ def _material(work: Work, sides: Sides, classes: tuple[str, ...], front: Front, 
     return Material(train, validation, test, len(classes), how, front)
 
 
-def _write(work: Work, sides: Sides, outcome: Outcome) -> None:
-    results.write_head(work.out, outcome.weights[HEAD_WEIGHTS], outcome.weights[HEAD_BIAS])
+def _write(work: Work, sides: Sides, outcome: Outcome, front: Front) -> None:
+    weights = np.pad(outcome.weights[HEAD_WEIGHTS], ((0, 0), (0, front.dimension - front.trained)))
+    results.write_head(work.out, weights, outcome.weights[HEAD_BIAS])
     results.write_validation(work.out, [entry.id for entry in sides.validation])
     work.out.write("curve.csv", curve.to_csv(outcome.curve), evidence=True)
     work.out.write("curve.json", curve.to_json(outcome.curve), evidence=True)
@@ -112,12 +114,13 @@ def _write(work: Work, sides: Sides, outcome: Outcome) -> None:
     work.out.write(STATE, encoded(outcome.state), evidence=True)
 
 
-def _card(card: Card, dimension: int, plan: Recipe, epoch: int, library: Library) -> Card:
+def _card(card: Card, front: Front, plan: Recipe, epoch: int, library: Library) -> Card:
     training = {
         **card.training,
         "refined": {"recipe": "modern" if plan.modern else "original", "epoch": epoch, "epochs": plan.epochs, "library": library.name},
     }
-    return msgspec.structs.replace(card, name=f"{card.name}, refined", dimension=dimension, training=training, names=())
+    name = f"{card.name}, refined"
+    return msgspec.structs.replace(card, name=name, dimension=front.dimension, training=training, names=front.names)
 
 
 def _counts(sides: Sides) -> str:

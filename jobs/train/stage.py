@@ -71,6 +71,10 @@ class _Given:
     def trains(self, entry: Entry) -> bool:
         return (entry.id, entry.label) not in self.left_out
 
+    def counting(self, share: float) -> NDArray[np.float32] | None:
+        """Return what turns features into a share of what the backbone knows of each class, (k, d); None where it does not know all."""
+        return None if self.known is None else (share * self.known).astype(np.float32)
+
     def data(self, entries: list[Entry]) -> svm.Data:
         features = matrix((entry.id for entry in entries), self.vectors).astype(np.float64)
         return svm.Data(
@@ -112,17 +116,18 @@ def _on_refined(work: Work, given: _Given) -> None:
 
 
 def _own_head(work: Work, given: _Given) -> None:
-    """Take the head that the network was refined with; its temperature comes from pictures that it was not refined on."""
+    """Take the head that the network was refined with; temperature and the prior's share come from pictures that it was not refined on."""
     weights, bias = refined.head_of(given.backbone)
     others = refined.validation_of(given.backbone)
     unseen = given.data([entry for entry in given.inside if entry.id in others])
     logits = unseen.features @ weights.T.astype(np.float64) + bias
     nothing, one = np.zeros(weights.shape[1], np.float32), np.ones(weights.shape[1], np.float32)
-    head = Head(nothing, one, weights, bias, unit_length=False, temperature=svm.temperature(logits, unseen.targets))
-    _write_model(work, given, head, "its own head", {})
+    found = svm.calibrated(unseen, logits)
+    head = Head(nothing, one, weights, bias, unit_length=False, temperature=found.temperature, known=given.counting(found.share))
+    _write_model(work, given, head, "its own head", {"priorShare": found.share})
     work.out.write(TRIALS, canonical([]))
-    accuracy = svm.class_average(logits.argmax(axis=1), unseen.targets)
-    work.out.info |= {"items": len(given.inside), "validation_class_average_accuracy": accuracy}
+    work.out.info |= {"items": len(given.inside), "validation_class_average_accuracy": found.accuracy}
+    _say_share(work, given, found.share)
 
 
 def _write_svm(work: Work, given: _Given, inside: svm.Data, chosen: svm.Chosen, options: svm.Options) -> None:
@@ -135,14 +140,18 @@ def _write_svm(work: Work, given: _Given, inside: svm.Data, chosen: svm.Chosen, 
         bias=fitted.bias.astype(np.float32),
         unit_length=fitted.unit_length,
         temperature=best.temperature,
-        known=None if given.known is None else (best.share * given.known).astype(np.float32),
+        known=given.counting(best.share),
     )
     _write_model(work, given, head, "linear SVM", {"c": best.c, "priorShare": best.share})
     work.out.write(TRIALS, canonical([{"c": trial.c, "classAverageAccuracy": trial.accuracy} for trial in chosen.trials]))
     work.out.info |= {"items": len(inside.targets), "c": best.c, "cv_class_average_accuracy": best.accuracy}
+    _say_share(work, given, best.share)
+
+
+def _say_share(work: Work, given: _Given, share: float) -> None:
     if given.known is not None:
-        work.out.info["prior_share"] = best.share
-        work.log(f"the backbone knows these classes by name: its own opinion counts {best.share:.2f}")
+        work.out.info["prior_share"] = share
+        work.log(f"the backbone knows these classes by name: its own opinion counts {share:.2f}")
 
 
 def _write_model(work: Work, given: _Given, head: Head, words: str, found: Mapping[str, Any]) -> None:

@@ -129,11 +129,12 @@ def choose(data: Data, options: Options, threads: int = 1) -> Chosen:
         found = pool.map(lambda part: _path(data.take(part[0]), data.features[part[1]], c_values, options), parts)
         for (_, outside), values in zip(parts, found, strict=True):
             margins[:, outside] = values
-    trials = [_trial(data, c, one) for c, one in zip(c_values, margins, strict=True)]
+    trials = [calibrated(data, one, c) for c, one in zip(c_values, margins, strict=True)]
     return Chosen(trials, max(trials, key=lambda trial: trial.accuracy))
 
 
-def _trial(data: Data, c: float, margins: Floats) -> Trial:
+def calibrated(data: Data, margins: Floats, c: float = 0.0) -> Trial:
+    """Return what makes probabilities of margins (n, k), beside the prior where there is one, fitted on pictures that they come from."""
     if data.known is None:
         return Trial(c, class_average(margins.argmax(axis=1), data.targets), temperature(margins, data.targets))
     divisor, share = prior.weigh(margins, data.known, data.targets, len(np.unique(data.groups)))
@@ -145,7 +146,7 @@ def choose_on(inside: Data, outside: Data, options: Options) -> Chosen:
     """Return the C whose fit to *inside* has the best class-averaged accuracy on *outside*; ties go to the smaller."""
     c_values = sorted(options.c_values)
     margins = _path(inside, outside.features, c_values, options)
-    trials = [_trial(outside, c, one) for c, one in zip(c_values, margins, strict=True)]
+    trials = [calibrated(outside, one, c) for c, one in zip(c_values, margins, strict=True)]
     return Chosen(trials, max(trials, key=lambda trial: trial.accuracy))
 
 

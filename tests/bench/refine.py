@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from common.artifact import Draft
@@ -62,8 +61,7 @@ def prepared(library: str) -> tuple[Training, list[Any], Backend]:
     """Return a refinement of the shipped network on random pictures, an epoch's minibatches, and the network in training."""
     values = Values({parameter.name: parameter.default for parameter in PARAMETERS} | {"classifier": "dnn"})
     plan, (data, card) = recipe.read(values), shipped("pattern-net")
-    front = Front(data, msgspec.structs.replace(card, preprocessing=plan.preprocessing(card.preprocessing)))
-    how = front.card.preprocessing
+    front, how = Front(data, card), plan.preprocessing(card.preprocessing, normalises=False)
     side = round(how.resolution * plan.augmentation.room)
     squares = np.random.default_rng(0).integers(0, 256, (PICTURES, side, side, 3)).astype(np.uint8)
     known = Known(squares, np.arange(PICTURES) % CLASSES)
@@ -73,7 +71,7 @@ def prepared(library: str) -> tuple[Training, list[Any], Backend]:
     settings = Settings(CLASSES, plan.seed, plan.momentum, plan.l2, plan.dropout, frozen=False, threads=THREADS)
 
     def open_(_: bool) -> Backend:
-        return choice.open_backend(library, network, constants | networks.head(CLASSES, front.dimension, 0), settings)
+        return choice.open_backend(library, network, constants | networks.head(CLASSES, front.trained, 0), settings)
 
     training = Training(work, plan, Material(known, known, known, CLASSES, how, front), open_)
     return training, minibatches(epoch_order(known.targets, plan, 0), plan.size), open_(False)
@@ -96,7 +94,7 @@ class Bare:
         torch.set_num_threads(THREADS)
         network, constants = front.network()
         settings = Settings(CLASSES, 0, 0.9, 5e-4, 0.5, frozen=False)
-        self._model = Classifier(network, constants | networks.head(CLASSES, front.dimension, 0), settings)
+        self._model = Classifier(network, constants | networks.head(CLASSES, front.trained, 0), settings)
         self._optimiser = torch.optim.SGD(self._model.parameters(), RATE, 0.9, weight_decay=5e-4)
 
     def epoch(self, ready: list[tuple[Floats, Floats]]) -> None:

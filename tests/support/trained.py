@@ -14,7 +14,7 @@ from common.artifact import Artifact, seal
 from common.cells import SIZE, THUMBNAILS
 from common.dataset import LEAVE_ONE_GROUP_OUT, TEST, TEST_SIDE, TRAIN, VERSION, Entry
 from common.features import IDS, VECTORS
-from common.model import CARD_FILE, MODEL_FILE
+from common.model import CARD_FILE, MODEL_FILE, Named
 from common.records import Recipe
 from common.store import Store
 from common.suspects import COPIES, SUSPECTS, Copies, Suspect, suspect
@@ -116,11 +116,13 @@ def backbone(store: Store, name: str = "tiny") -> Artifact:
     return commit(store, "refine", {MODEL_FILE: data, CARD_FILE: records.encode(networks.card(data, name=name))})
 
 
-def refined_backbone(store: Store, weights: NDArray[np.float32], bias: NDArray[np.float32], chosen_on: list[str]) -> Artifact:
-    """Return a backbone as refinement leaves it, with its head (classes, features) and the pictures that chose the epoch."""
+def refined_backbone(
+    store: Store, weights: NDArray[np.float32], bias: NDArray[np.float32], chosen_on: list[str], names: tuple[Named, ...] = ()
+) -> Artifact:
+    """Return a backbone as refinement leaves it: its head (classes, features), the pictures that chose the epoch, what it knows by name."""
     data = networks.backbone()
     head = {refined.WEIGHTS: write_matrix(weights), refined.BIAS: write_matrix(bias)}
     training = {"refined": {"recipe": "original", "epoch": 2, "epochs": 3, "library": "plain"}}
-    card = records.encode(networks.card(data, training=training))
+    card = records.encode(networks.card(data, training=training, names=names))
     parts = {MODEL_FILE: data, CARD_FILE: card, **head, refined.VALIDATION: records.canonical(sorted(chosen_on))}
     return commit(store, "refine", parts)

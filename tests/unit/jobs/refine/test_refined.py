@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from common import model, records, refined
+from common import model, named, records, refined
 from common.artifact import Artifact
 from common.dataset import TEST, TRAIN, entries_of
 from common.errors import BadInput
-from common.model import CARD_FILE, FEATURES, MODEL_FILE, Card
+from common.model import CARD_FILE, FEATURES, MODEL_FILE, Card, Named
 from common.parameters import Values
 from common.stage import Stopping
 from common.store.memory import MemoryStore
@@ -62,7 +62,7 @@ def test_a_refined_backbone_comes_with_its_head_its_card_and_its_curve(memory: M
     features = model.load(made.read(MODEL_FILE), card).run(np.zeros((2, 3, 64, 64), np.float32), FEATURES)
     assert features.shape == (2, card.dimension) == (2, weights.shape[1])
     assert (weights.shape[0], bias.shape) == (2, (2,))
-    assert (card.preprocessing.fit, card.preprocessing.pad) == ("letterbox", 114)
+    assert card.preprocessing == pattern_net()[1].preprocessing
     assert card.training["refined"]["library"] == "plain"
     assert len(curve(made)) == 3
     assert [part.name for part in made.manifest.evidence] == ["curve.csv", "curve.json", "curve.png", "state.safetensors"]
@@ -78,6 +78,33 @@ def test_features_are_the_mean_over_the_views(memory: MemoryStore, inputs: Input
     views = [model.Model(network.cut(data, [name])).run(pictures, name) for name in each]
     found = model.Model(made.read(MODEL_FILE)).run(pictures, FEATURES)
     np.testing.assert_allclose(found, np.mean(views, axis=0), atol=1e-5)  # the plain backend trains the head alone
+
+
+def test_what_the_backbone_knows_by_name_stands_behind_the_features_that_were_trained(
+    memory: MemoryStore, inputs: Inputs, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, card = pattern_net()
+    card = msgspec.structs.replace(card, names=(Named(("bars",), (1, 3)), Named(("rows",), (0, 3))))
+    monkeypatch.setattr(stage, "shipped", lambda name: (data, card))
+    made = run_step(memory, "refine", inputs, settings())
+    trained = card.trunks[0].dimension
+    refined_card = records.decode(made.read(CARD_FILE), Card, "card")
+    pictures = np.random.default_rng(0).random((2, 3, 64, 64), dtype=np.float32)
+    features = model.load(made.read(MODEL_FILE), refined_card).run(pictures, FEATURES)
+    assert features.shape == (2, refined_card.dimension) == (2, trained + 3)
+    before = model.Model(data).run(pictures, FEATURES) @ named.rows(card.names, card.dimension).T
+    after = features @ named.rows(refined_card.names, refined_card.dimension).T
+    np.testing.assert_allclose(after, before, atol=1e-5)  # the plain backend trains the head alone
+    assert not refined.head_of(made)[0][:, trained:].any()
+
+
+def test_a_network_that_normalises_batches_sees_letterboxed_pictures(
+    memory: MemoryStore, inputs: Inputs, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "shipped", lambda name: normed_net())
+    made = run_step(memory, "refine", inputs, settings())
+    how = records.decode(made.read(CARD_FILE), Card, "card").preprocessing
+    assert (how.fit, how.pad) == ("letterbox", 114)
 
 
 def test_the_epoch_is_chosen_on_pictures_that_are_neither_trained_nor_tested_on(

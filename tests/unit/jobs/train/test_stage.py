@@ -8,7 +8,7 @@ import numpy as np
 from common import model, records, refined
 from common.artifact import Artifact
 from common.dataset import HELD_OUT, HELD_OUT_IDS, LEAVE_ONE_GROUP_OUT, TEST_SIDE, TRAIN
-from common.model import CARD_FILE, FEATURES, MODEL_FILE, PROBABILITIES, Card
+from common.model import CARD_FILE, FEATURES, MODEL_FILE, PROBABILITIES, Card, Named
 from common.store.memory import MemoryStore
 from common.tables import read_matrix
 from tests.support import networks, trained
@@ -103,6 +103,26 @@ def test_a_network_that_classifies_itself_keeps_its_own_head_calibrated(memory: 
     np.testing.assert_allclose(whole.run(pictures, PROBABILITIES), likely, atol=1e-5)
     assert card.name == "tiny + its own head"
     assert msgspec.json.decode(made.read("trials.json")) == []
+
+
+def test_what_a_network_knows_by_name_counts_beside_its_own_head(memory: MemoryStore) -> None:
+    """Its head says nothing; of the three features that its names stand for, each is high for one class."""
+    rows = trained.entries()
+    known = np.log(np.full((len(rows), 3), 0.1) + 0.7 * np.eye(3)[[trained.CLASSES.index(row.label) for row in rows]])
+    vectors = np.hstack([known, np.zeros((len(rows), networks.DIMENSION - 3))]).astype(np.float32)
+    silent, bias = np.zeros((3, networks.DIMENSION), np.float32), np.zeros(3, np.float32)
+    names = tuple(Named((label,), (place,)) for place, label in enumerate(trained.CLASSES))
+    chosen_on = [row.id for row in rows if row.side == TRAIN and row.group.endswith(CHOSEN_ON)]
+    given = {
+        **inputs(memory),
+        "features": trained.sharded(memory, "featurize", rows, vectors),
+        "backbone": trained.refined_backbone(memory, silent, bias, chosen_on, names),
+    }
+    made = run_step(memory, "train", given, defaults(classifier="dnn"))
+    assert made.info["validation_class_average_accuracy"] == 1
+    assert 1 < made.info["prior_share"] < 3
+    head = model.Model(model.cut_head(made.read(MODEL_FILE), networks.DIMENSION))
+    assert head.run(vectors, PROBABILITIES).argmax(axis=1).tolist() == [trained.CLASSES.index(row.label) for row in rows]
 
 
 def test_the_temperature_of_a_network_comes_from_pictures_that_it_was_not_refined_on(memory: MemoryStore) -> None:
