@@ -40,7 +40,7 @@ ORIGINAL = Augmentation(room=1 / 0.9, least_crop=0.9, most_crop=0.9)
 class Recipe:
     """All that decides the weights, beside pictures, network and library.
 
-    `minibatch` 0: as large as memory allows, up to the usual. `trunk_rate` 0 and `fit` auto: what suits the network.
+    `minibatch` 0: as large as memory allows, up to the usual. `trunk_rate` 0: what the network bears.
     """
 
     modern: bool
@@ -55,7 +55,6 @@ class Recipe:
     frozen: bool
     rates: tuple[float, ...]
     augmentation: Augmentation
-    fit: str = "own"
     trunk_rate: float = 0.0
     peak: float = 0.0
     warm_up: int = 0
@@ -85,10 +84,11 @@ class Recipe:
             return self.peak * (0.04 + 0.96 * (0.5 - 0.5 * math.cos(math.pi * at / RISE)))
         return self.peak * (0.5 + 0.5 * math.cos(math.pi * (at - RISE) / (1 - RISE)))
 
-    def preprocessing(self, own: Preprocessing, *, normalises: bool) -> Preprocessing:
-        """Return how pictures become the input of a network that normalises batches or does not: the original letterboxed them."""
-        boxed = normalises if self.fit == "auto" else self.fit == "letterbox"
-        return msgspec.structs.replace(own, fit="letterbox", pad=PAD) if boxed else own
+    def preprocessing(self, own: Preprocessing) -> Preprocessing:
+        """Return how pictures become the refined network's input: the original letterboxed them."""
+        if self.modern:
+            return own
+        return msgspec.structs.replace(own, fit="letterbox", pad=PAD)
 
 
 def read(values: Values) -> Recipe:
@@ -107,7 +107,6 @@ def read(values: Values) -> Recipe:
         frozen=values.flag("refine.freezeWeights"),
         rates=() if modern else values.numbers("refine.lrPerMb"),
         augmentation=ORIGINAL,
-        fit="own" if modern else values.text("refine.fit"),
         trunk_rate=values.number("refine.trunkRate"),
     )
     return _modern(recipe, values) if modern else recipe

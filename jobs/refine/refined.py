@@ -42,7 +42,7 @@ def train(work: Work, data: bytes, card: Card) -> tuple[bytes, Card]:
     sides = samples.divide(entries_of(version), work.parameters.number("refine.validation"), plan.seed)
     front = Front(data, card)
     network, weights = front.network()
-    how = plan.preprocessing(card.preprocessing, normalises=networks.normalises(network))
+    how = plan.preprocessing(card.preprocessing)
     opener = library.opener(network, weights | networks.head(len(classes), front.trained, plan.seed), plan, len(classes))
     work.log(f"refining {card.name} with {library.words}; pictures: {_counts(sides)}")
     material = _material(work, sides, classes, front, how, plan)

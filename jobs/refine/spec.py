@@ -48,7 +48,7 @@ REFINING = (
         "refine.recipe",
         "choice",
         "original",
-        "How the network is refined. `original`: as in 2017: rates by epoch, colours and crops jittered (and see refine.fit). "
+        "How the network is refined. `original`: as in 2017: rates by epoch, colours and crops jittered, pictures letterboxed. "
         "`modern`: the head first, then all by one cycle of rates, deeper layers slower, smoothed labels, "
         "mixed pictures, averaged weights.",
         choices=("original", "modern"),
@@ -126,14 +126,6 @@ REFINING = (
 )
 
 ORIGINAL = (
-    Parameter(
-        "refine.fit",
-        "choice",
-        "auto",
-        "How the original recipe makes squares of pictures: `letterbox`, between grey borders, or the backbone's `own` way, which is also "
-        "svm's; `auto` is letterbox where the network normalises batches (the original's ResNet), its own where it does not (pattern-net).",
-        choices=("auto", "letterbox", "own"),
-    ),
     Parameter(
         "refine.lrPerMb",
         "numbers",

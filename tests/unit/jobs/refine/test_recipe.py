@@ -41,15 +41,6 @@ def test_frozen_weights_stay_frozen() -> None:
 
 def test_the_original_letterboxes_and_the_modern_one_looks_as_the_backbone_does() -> None:
     own = Preprocessing(resolution=64, fit="cover", mean=(0.1, 0.2, 0.3))
-    plans = [recipe.read(defaults(classifier="dnn", refine_recipe=name)) for name in ("original", "modern")]
-    old, new = (plan.preprocessing(own, normalises=True) for plan in plans)
+    old, new = (recipe.read(defaults(classifier="dnn", refine_recipe=name)).preprocessing(own) for name in ("original", "modern"))
     assert (old.fit, old.pad, old.mean, old.resolution) == ("letterbox", 114, own.mean, 64)
     assert new == own
-
-
-def test_a_network_that_hardly_changes_looks_as_it_did_unless_it_is_told_to_letterbox() -> None:
-    own = Preprocessing(resolution=64, fit="cover")
-    assert recipe.read(defaults(classifier="dnn")).preprocessing(own, normalises=False) == own
-    for fit, wanted in (("letterbox", "letterbox"), ("own", "cover")):
-        plan = recipe.read(defaults(classifier="dnn", refine_fit=fit))
-        assert {plan.preprocessing(own, normalises=one).fit for one in (False, True)} == {wanted}

@@ -62,7 +62,7 @@ def test_a_refined_backbone_comes_with_its_head_its_card_and_its_curve(memory: M
     features = model.load(made.read(MODEL_FILE), card).run(np.zeros((2, 3, 64, 64), np.float32), FEATURES)
     assert features.shape == (2, card.dimension) == (2, weights.shape[1])
     assert (weights.shape[0], bias.shape) == (2, (2,))
-    assert card.preprocessing == pattern_net()[1].preprocessing
+    assert (card.preprocessing.fit, card.preprocessing.pad) == ("letterbox", 114)
     assert card.training["refined"]["library"] == "plain"
     assert len(curve(made)) == 3
     assert [part.name for part in made.manifest.evidence] == ["curve.csv", "curve.json", "curve.png", "state.safetensors"]
@@ -96,15 +96,6 @@ def test_what_the_backbone_knows_by_name_stands_behind_the_features_that_were_tr
     after = features @ named.rows(refined_card.names, refined_card.dimension).T
     np.testing.assert_allclose(after, before, atol=1e-5)  # the plain backend trains the head alone
     assert not refined.head_of(made)[0][:, trained:].any()
-
-
-def test_a_network_that_normalises_batches_sees_letterboxed_pictures(
-    memory: MemoryStore, inputs: Inputs, machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stage, "shipped", lambda name: normed_net())
-    made = run_step(memory, "refine", inputs, settings())
-    how = records.decode(made.read(CARD_FILE), Card, "card").preprocessing
-    assert (how.fit, how.pad) == ("letterbox", 114)
 
 
 def test_the_epoch_is_chosen_on_pictures_that_are_neither_trained_nor_tested_on(
