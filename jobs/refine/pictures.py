@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,13 +23,17 @@ Squares = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Wanted:
-    """Pictures, and the side of the squares that they are kept as."""
+    """Pictures, and how they become the squares that they are kept as."""
 
     entries: list[Entry]
-    side: int
+    how: Preprocessing
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return len(self.entries), self.how.resolution, self.how.resolution, 3
 
 
-def keep(snapshot: Artifact, wanted: Iterable[Wanted], how: Preprocessing, threads: int) -> list[Squares]:
+def keep(snapshot: Artifact, wanted: Iterable[Wanted], threads: int) -> list[Squares]:
     """Return for each wish its squares, uint8 (n, side, side, 3) in the order of its entries.
 
     They lie in a file without a name, which goes with the process; memory holds what was looked at lately.
@@ -38,18 +42,17 @@ def keep(snapshot: Artifact, wanted: Iterable[Wanted], how: Preprocessing, threa
         BadInput: the scratch space has no room for them.
     """
     wishes = list(wanted)
-    sizes = [len(one.entries) * one.side * one.side * 3 for one in wishes]
-    squares = [_room(size).reshape(len(one.entries), one.side, one.side, 3) for one, size in zip(wishes, sizes, strict=True)]
-    places: dict[str, list[tuple[Squares, int, int]]] = {}
+    squares = [_room(math.prod(one.shape)).reshape(one.shape) for one in wishes]
+    places: dict[str, list[tuple[Squares, int, Preprocessing]]] = {}
     for one, kept in zip(wishes, squares, strict=True):
         for row, entry in enumerate(one.entries):
-            places.setdefault(entry.id, []).append((kept, row, one.side))
+            places.setdefault(entry.id, []).append((kept, row, one.how))
 
     def put(picture: tuple[str, bytes]) -> None:
         identity, data = picture
         decoded = images.decode(data)
-        for kept, row, side in places[identity]:
-            kept[row] = images.fit(decoded, msgspec.structs.replace(how, resolution=side))
+        for kept, row, how in places[identity]:
+            kept[row] = images.fit(decoded, how)
 
     with ThreadPoolExecutor(threads) as pool:
         for unit in snapshot.units:

@@ -85,7 +85,7 @@ class Recipe:
         return self.peak * (0.5 + 0.5 * math.cos(math.pi * (at - RISE) / (1 - RISE)))
 
     def preprocessing(self, own: Preprocessing) -> Preprocessing:
-        """Return how pictures become the refined network's input: the original letterboxed them."""
+        """Return how pictures to train on become the network's input: the original letterboxed them."""
         if self.modern:
             return own
         return msgspec.structs.replace(own, fit="letterbox", pad=PAD)

@@ -42,17 +42,16 @@ def train(work: Work, data: bytes, card: Card) -> tuple[bytes, Card]:
     sides = samples.divide(entries_of(version), work.parameters.number("refine.validation"), plan.seed)
     front = Front(data, card)
     network, weights = front.network()
-    how = plan.preprocessing(card.preprocessing)
     opener = library.opener(network, weights | networks.head(len(classes), front.trained, plan.seed), plan, len(classes))
     work.log(f"refining {card.name} with {library.words}; pictures: {_counts(sides)}")
-    material = _material(work, sides, classes, front, how, plan)
+    material = _material(work, sides, classes, front, card.preprocessing, plan)
     outcome = Training(work, plan, material, opener, AHEAD if library.gpus else 0).run()
     refined = front.refined(outcome.weights)
     Model(refined)  # which refuses what cannot be served
     _write(work, sides, outcome, front)
     best = curve.best(outcome.curve)
     work.out.info |= {"items": len(sides.train), "library": library.name, "epoch": best.epoch, "validation_error": best.validation_error}
-    return refined, _card(msgspec.structs.replace(card, preprocessing=how), front, plan, best.epoch, library)
+    return refined, _card(card, front, plan, best.epoch, library)
 
 
 @dataclass(frozen=True)
@@ -96,10 +95,11 @@ class Library:
 
 
 def _material(work: Work, sides: Sides, classes: tuple[str, ...], front: Front, how: Preprocessing, plan: Recipe) -> Material:
-    """Decode all pictures, those to train on with room for crops."""
+    """Decode all pictures: those to train on as the recipe says and with room for crops, the others as the network will see pictures."""
     room = round(how.resolution * plan.augmentation.room)
-    wanted = [Wanted(sides.train, room), Wanted(sides.validation, how.resolution), Wanted(sides.test, how.resolution)]
-    squares = pictures.keep(work.inputs["snapshot"], wanted, how, work.threads)
+    trained_on = msgspec.structs.replace(plan.preprocessing(how), resolution=room)
+    wanted = [Wanted(sides.train, trained_on), Wanted(sides.validation, how), Wanted(sides.test, how)]
+    squares = pictures.keep(work.inputs["snapshot"], wanted, work.threads)
     train, validation, test = (Known(kept, dataset.targets(one.entries, classes)) for kept, one in zip(squares, wanted, strict=True))
     return Material(train, validation, test, len(classes), how, front)
 

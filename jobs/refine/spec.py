@@ -48,7 +48,7 @@ REFINING = (
         "refine.recipe",
         "choice",
         "original",
-        "How the network is refined. `original`: as in 2017: rates by epoch, colours and crops jittered, pictures letterboxed. "
+        "How the network is refined. `original`: as in 2017: rates by epoch, colours and crops jittered, training pictures letterboxed. "
         "`modern`: the head first, then all by one cycle of rates, deeper layers slower, smoothed labels, "
         "mixed pictures, averaged weights.",
         choices=("original", "modern"),

@@ -61,7 +61,7 @@ def prepared(library: str) -> tuple[Training, list[Any], Backend]:
     """Return a refinement of the shipped network on random pictures, an epoch's minibatches, and the network in training."""
     values = Values({parameter.name: parameter.default for parameter in PARAMETERS} | {"classifier": "dnn"})
     plan, (data, card) = recipe.read(values), shipped("pattern-net")
-    front, how = Front(data, card), plan.preprocessing(card.preprocessing)
+    front, how = Front(data, card), card.preprocessing
     side = round(how.resolution * plan.augmentation.room)
     squares = np.random.default_rng(0).integers(0, 256, (PICTURES, side, side, 3)).astype(np.uint8)
     known = Known(squares, np.arange(PICTURES) % CLASSES)

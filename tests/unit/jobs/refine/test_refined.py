@@ -19,8 +19,9 @@ from common.model import CARD_FILE, FEATURES, MODEL_FILE, Card, Named
 from common.parameters import Values
 from common.stage import Stopping
 from common.store.memory import MemoryStore
-from jobs.refine import stage
+from jobs.refine import pictures, stage
 from jobs.refine.backends import choice
+from jobs.refine.pictures import Squares, Wanted, keep
 from jobs.refine.training import Diverged, TooLarge
 from tests.support.plainly import Machine
 from tests.support.refinable import normed_net, pattern_net, version_of
@@ -62,7 +63,7 @@ def test_a_refined_backbone_comes_with_its_head_its_card_and_its_curve(memory: M
     features = model.load(made.read(MODEL_FILE), card).run(np.zeros((2, 3, 64, 64), np.float32), FEATURES)
     assert features.shape == (2, card.dimension) == (2, weights.shape[1])
     assert (weights.shape[0], bias.shape) == (2, (2,))
-    assert (card.preprocessing.fit, card.preprocessing.pad) == ("letterbox", 114)
+    assert card.preprocessing == pattern_net()[1].preprocessing
     assert card.training["refined"]["library"] == "plain"
     assert len(curve(made)) == 3
     assert [part.name for part in made.manifest.evidence] == ["curve.csv", "curve.json", "curve.png", "state.safetensors"]
@@ -78,6 +79,23 @@ def test_features_are_the_mean_over_the_views(memory: MemoryStore, inputs: Input
     views = [model.Model(network.cut(data, [name])).run(pictures, name) for name in each]
     found = model.Model(made.read(MODEL_FILE)).run(pictures, FEATURES)
     np.testing.assert_allclose(found, np.mean(views, axis=0), atol=1e-5)  # the plain backend trains the head alone
+
+
+def test_only_what_is_trained_on_is_letterboxed(
+    memory: MemoryStore, inputs: Inputs, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Wanted] = []
+
+    def looking(snapshot: Artifact, wanted: list[Wanted], threads: int) -> list[Squares]:
+        seen.extend(wanted)
+        return keep(snapshot, wanted, threads)
+
+    monkeypatch.setattr(pictures, "keep", looking)
+    run_step(memory, "refine", inputs, settings())
+    own = pattern_net()[1].preprocessing
+    trained, *others = (one.how for one in seen)
+    assert (trained.fit, trained.pad, trained.resolution) == ("letterbox", 114, round(own.resolution / 0.9))
+    assert others == [own, own]
 
 
 def test_what_the_backbone_knows_by_name_stands_behind_the_features_that_were_trained(
