@@ -19,7 +19,7 @@ from common.model import CARD_FILE, FEATURES, MODEL_FILE, Card, Named
 from common.parameters import Values
 from common.stage import Stopping
 from common.store.memory import MemoryStore
-from jobs.refine import pictures, stage
+from jobs.refine import stage
 from jobs.refine.backends import choice
 from jobs.refine.pictures import Squares, Wanted, keep
 from jobs.refine.training import Diverged, TooLarge
@@ -90,7 +90,7 @@ def test_only_what_is_trained_on_is_letterboxed(
         seen.extend(wanted)
         return keep(snapshot, wanted, threads)
 
-    monkeypatch.setattr(pictures, "keep", looking)
+    monkeypatch.setattr("jobs.refine.pictures.keep", looking)
     run_step(memory, "refine", inputs, settings())
     own = pattern_net()[1].preprocessing
     trained, *others = (one.how for one in seen)
