@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.curate.aligned import agreement
+from jobs.curate.agreement import agreement
 from jobs.curate.signals import CHUNK, Floats, Ints, Pictures, whiten
 
 MOST = 30_000

@@ -50,6 +50,6 @@ STAGE = Stage(
         ),
     ),
     parameters=PARAMETERS,
-    values=("cells", "dataset", "edits", "features", "images", "model", "named", "suspects", "tables"),
+    values=("aligned", "cells", "dataset", "edits", "features", "images", "model", "named", "suspects", "tables"),
     resources=Resources(cpu="1", memory="2Gi"),
 )

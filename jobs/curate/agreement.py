@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.aligned import Variation, directions, variation
 from common.cells import LIGHT, planes
 from jobs.curate.signals import Floats, Ints
 
@@ -17,7 +18,7 @@ SHARES = (1.0, 0.95, 0.9, 0.8)
 """Of a picture's sides, what a cut leaves of them."""
 TURNS = (2, 4, 7, 10)
 """Degrees, either way."""
-_GREY, _LEAST = 6.0, 1e-3
+_GREY = 6.0
 _ROOM = 0.02
 _AT_A_TIME = 8192
 
@@ -34,8 +35,8 @@ def agreement(thumbnails: NDArray[np.uint8], ones: Ints, others: Ints) -> Agreem
     """Compare pairs of rows of thumbnails (n, cells.SIZE); either picture of a pair may be the one that was varied."""
     plain = planes(thumbnails).reshape(len(thumbnails), 3, LIGHT**2)
     light, colour = np.full(len(ones), -np.inf), np.full(len(ones), np.inf)
-    for sampled, inside in _variations():
-        varied, kept = _side((plain @ sampled.T)[..., inside]), _side(plain[..., inside])
+    for way in _ways():
+        varied, kept = _side(way.of(plain)), _side(way.beside(plain))
         for these, those in ((ones, others), (others, ones)):
             for start in range(0, len(ones), _AT_A_TIME):
                 some = slice(start, start + _AT_A_TIME)
@@ -55,10 +56,8 @@ class _Side:
 
 
 def _side(shown: Floats32) -> _Side:
-    light = shown[:, 0] - shown[:, 0].mean(axis=1, keepdims=True)
-    light /= np.sqrt((light**2).sum(axis=1, keepdims=True) + _LEAST)
     colours = np.ascontiguousarray(shown[:, 1:].reshape(len(shown), -1))
-    return _Side(light, colours, np.einsum("nc,nc->n", colours, colours) / shown.shape[-1])
+    return _Side(directions(shown[:, 0]), colours, np.einsum("nc,nc->n", colours, colours) / shown.shape[-1])
 
 
 def _compared(varied: _Side, plain: _Side, these: Ints, those: Ints) -> tuple[Floats, Floats]:
@@ -71,27 +70,7 @@ def _compared(varied: _Side, plain: _Side, these: Ints, those: Ints) -> tuple[Fl
     return light.astype(np.float64), colour.astype(np.float64)
 
 
-def _variations() -> Iterator[tuple[Floats32, NDArray[np.bool_]]]:
-    """Yield matrices (cells, cells) from a picture's cells to those of its variation, and which of these show the picture."""
+def _ways() -> Iterator[Variation]:
     for mirrored in (False, True):
-        for share in SHARES:
-            yield _sampler(share, 0.0, mirrored)
-        for degrees in TURNS:
-            for way in (degrees, -degrees):
-                yield _sampler(1.0, np.deg2rad(way), mirrored)
-
-
-def _sampler(share: float, angle: float, mirrored: bool) -> tuple[Floats32, NDArray[np.bool_]]:
-    """Return one of them: each cell is read, between the four nearest, where it comes from."""
-    middle = (np.arange(LIGHT) + 0.5) / LIGHT - 0.5
-    down, across = np.meshgrid(middle, -middle if mirrored else middle, indexing="ij")
-    there = share * np.stack([np.sin(angle) * across + np.cos(angle) * down, np.cos(angle) * across - np.sin(angle) * down]).reshape(2, -1)
-    inside: NDArray[np.bool_] = np.all(abs(there) < 0.5, axis=0)
-    at = np.clip((there + 0.5) * LIGHT - 0.5, 0, LIGHT - 1)
-    first = np.minimum(at.astype(np.int64), LIGHT - 2)
-    beyond = at - first
-    matrix, cells = np.zeros((LIGHT**2, LIGHT**2), np.float32), np.arange(LIGHT**2)
-    for y, x in np.ndindex(2, 2):
-        weights = np.where(y, beyond[0], 1 - beyond[0]) * np.where(x, beyond[1], 1 - beyond[1])
-        matrix[cells, (first[0] + y) * LIGHT + first[1] + x] += weights
-    return matrix, inside
+        yield from (variation(share, mirrored=mirrored) for share in SHARES)
+        yield from (variation(degrees=way, mirrored=mirrored) for degrees in TURNS for way in (degrees, -degrees))

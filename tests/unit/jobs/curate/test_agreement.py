@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from jobs.curate.aligned import Agreement, agreement
+from jobs.curate.agreement import Agreement, agreement
 from jobs.dedup.thumbnails import thumbnail
 
 COUNT, SIDE = 12, 320
@@ -59,7 +59,7 @@ def test_a_picture_agrees_with_its_variation_whichever_comes_first(way: str, tur
 
 def test_pieces_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = compared("cut")
-    monkeypatch.setattr("jobs.curate.aligned._AT_A_TIME", 5)
+    monkeypatch.setattr("jobs.curate.agreement._AT_A_TIME", 5)
     pieces = compared("cut")
     np.testing.assert_allclose(pieces.light, whole.light, rtol=1e-5)
     np.testing.assert_allclose(pieces.colour, whole.colour, rtol=1e-5)
