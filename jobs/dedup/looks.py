@@ -141,8 +141,8 @@ def _palette(light: Plane, pixels: NDArray[np.uint8]) -> tuple[float, float, flo
 
     shares = np.bincount((light * (_SHADES - 1)).astype(np.int64).ravel(), minlength=_SHADES) / light.size
     coarse = pixels.astype(np.int64) * _COLOURS // 256
-    colours = np.unique((coarse[..., 0] * _COLOURS + coarse[..., 1]) * _COLOURS + coarse[..., 2])
-    return float(np.sort(shares)[-_COMMONEST:].sum()), _entropy(shares), float(np.log(len(colours)))
+    colours = np.bincount(((coarse[..., 0] * _COLOURS + coarse[..., 1]) * _COLOURS + coarse[..., 2]).ravel())
+    return float(np.sort(shares)[-_COMMONEST:].sum()), _entropy(shares), float(np.log(np.count_nonzero(colours)))
 
 
 def _entropy(shares: NDArray[np.floating[Any]]) -> float:
