@@ -39,7 +39,7 @@ def crossings(
     for way in ways:
         found = list(_near(ours, theirs, known, distance, way))
         if thumbnails is not None:
-            alike = thumbnails.alike([one.id for one, _, _ in found], [other.id for _, other, _ in found], way)
+            alike = thumbnails.alike([(one.id, other.id, apart) for one, other, apart in found], way)
             found = list(itertools.compress(found, alike))
         for one, other, apart in found:
             yield one.name, other.name, f"{apart} bits apart" + ("" if way == "upright" else f", {way}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from common.records import Value
 from jobs.dedup import frequencies, hashes
 from jobs.dedup.hashes import Hash
-from jobs.dedup.thumbnails import Thumbnails
+from jobs.dedup.thumbnails import VARIED_UP_TO, Thumbnails
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +29,8 @@ _BLOCK = 4096
 _PIECES, _PIECE_BITS, _FLIPPED = 16, 16, 1
 _REACH = _PIECES * (_FLIPPED + 1) - 1
 FLAT_UP_TO = 1_000_000
+_USUAL = 90
+"""Further apart lie only copies that were cut, framed or turned."""
 
 
 class Same(Value, frozen=True, kw_only=True):
@@ -67,12 +69,16 @@ def _alike(
 ) -> Iterable[tuple[int, int, int]]:
     if thumbnails is None:
         return found
-    return itertools.compress(found, thumbnails.alike([known[i].id for i, *_ in found], [known[j].id for _, j, _ in found], way))
+    return itertools.compress(found, thumbnails.alike([(known[i].id, known[j].id, apart) for i, j, apart in found], way))
 
 
 def reach(count: int, distance: int) -> int:
-    """Return how far apart hashes of so many pictures are looked for: beyond a million only as far as the index over pieces reaches."""
-    return distance if count <= FLAT_UP_TO else min(distance, _REACH)
+    """Return how far apart hashes of so many pictures are looked for.
+
+    That is as far as it says while thumbnails are varied, and beyond a million only as far as the index over pieces reaches.
+    """
+    most = distance if count <= VARIED_UP_TO else _USUAL if count <= FLAT_UP_TO else _REACH
+    return min(distance, most)
 
 
 def near(bits: Bytes, theirs: Bytes, distance: int) -> Iterator[Found]:

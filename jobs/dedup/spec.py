@@ -19,9 +19,10 @@ PARAMETERS = (
     Parameter(
         "dedup.distance",
         "integer",
-        90,
-        "Pictures whose hashes differ in at most so many bits are the same picture, if light and colours are alike in every part. "
-        "Of more than a million pictures, hashes at most 31 bits apart are looked at.",
+        100,
+        "Pictures whose hashes differ in at most so many bits are the same picture, if light and colours are alike in every part, perhaps "
+        "once one is cut or turned a little. Of more than 5,000 pictures, hashes at most 90 bits apart are looked at, and of more than a "
+        "million 31.",
         unit="bits of 256",
         low=0,
         high=128,
@@ -148,7 +149,7 @@ STAGE = Stage(
         ),
     ),
     parameters=PARAMETERS,
-    values=("cells", "dataset", "edits", "features", "images", "shards", "tables"),
+    values=("aligned", "cells", "dataset", "edits", "features", "images", "shards", "tables"),
     resources=Resources(cpu="1", memory="1Gi"),
     check=_check,
 )

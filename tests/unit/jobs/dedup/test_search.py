@@ -64,9 +64,11 @@ def test_beyond_the_reach_of_the_multi_index_the_search_is_flat(monkeypatch: pyt
     assert list(pairs(rows, 40)) == slow(rows, 40)
 
 
-def test_beyond_a_million_pictures_no_further_is_looked_than_the_multi_index_reaches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "FLAT_UP_TO", 10)
-    assert [search.reach(count, distance) for count, distance in ((10, 90), (11, 90), (11, 12))] == [90, 31, 12]
+def test_the_more_pictures_the_nearer_is_looked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "VARIED_UP_TO", 10)
+    monkeypatch.setattr(search, "FLAT_UP_TO", 20)
+    cases = ((10, 100), (11, 100), (20, 100), (21, 100), (11, 12), (21, 12))
+    assert [search.reach(count, distance) for count, distance in cases] == [100, 90, 90, 31, 12, 12]
 
 
 def test_near_hashes_of_unlike_thumbnails_are_other_pictures() -> None:
