@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from common.dataset import Score
 from common.metrics.intervals import Figure
 from tests.bench import accuracy
 
@@ -17,13 +18,32 @@ def test_the_interval_over_splits_is_nadeau_and_bengio_s() -> None:
 
 
 def test_the_page_shows_differences_on_the_same_splits_and_what_is_missing() -> None:
-    fabrics = {"fixed": Figure(value=0.933, low=0.717, high=1.02), "refined": None}
+    seen, more = Figure(value=0.933, low=0.717, high=1.02), Figure(value=-0.02, low=-0.1, high=0.06)
+    fabrics = [accuracy.Way("fixed", seen), accuracy.Way("refined", None), accuracy.Way("refined, too", seen, more)]
     text = accuracy.page(fabrics, {"svm": [0.8, 0.9], "dnn": [0.85, 0.95], "svmDnnRefined": None})
-    assert "| fixed | 93.3 % (71.7-100.0) |" in text
-    assert f"| refined | {accuracy.NOT_RUN} |" in text
+    assert "| fixed | 93.3 % (71.7-100.0) |  |" in text
+    assert f"| refined | {accuracy.NOT_RUN} |  |" in text
+    assert "| refined, too | 93.3 % (71.7-100.0) | -2.0 points (-10.0 to +6.0) |" in text
     assert "+5.0 points (+5.0 to +5.0) | 92.35 % |" in text
     assert f"| svmDnnRefined | {accuracy.NOT_RUN} |  | 93.07 % |" in text
 
 
 def test_without_photographs_the_page_says_so() -> None:
-    assert "were not on this machine" in accuracy.page({}, {"svm": [0.8, 0.9]})
+    assert "were not on this machine" in accuracy.page([], {"svm": [0.8, 0.9]})
+
+
+def test_pictures_of_one_garment_are_drawn_together() -> None:
+    garments = [(label, f"{label}{number}") for label in ("a", "b") for number in range(4)]
+    pairs = [
+        (_score(label, garment, right=garment != "a0"), _score(label, garment, right=garment not in ("a0", "b1")))
+        for label, garment in garments
+        for _ in range(5)
+    ]
+    found, more = accuracy.over_garments(pairs)
+    assert (found.value, more.value) == (pytest.approx(0.875), pytest.approx(0.125))
+    assert found.low < 0.6
+    assert more.low < 0 < more.high
+
+
+def _score(label: str, garment: str, *, right: bool) -> Score:
+    return Score(id="", name="", group=garment, label=label, predicted=label if right else "c", confidence=1.0, correct=right)
