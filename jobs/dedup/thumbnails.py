@@ -121,11 +121,11 @@ def _once_varied(both: tuple[Floats32, Floats32], plain: Floats, near: Flags, wa
 
     tried = [(way, first) for way in ways for first in (0, 1)]
     light = np.stack([_light_alike(way, both[first], both[1 - first]) for way, first in tried], axis=1)
-    within = np.stack([_alike_within(way, both[first], both[1 - first]) for way, first in tried], axis=1)
     likely = light >= np.sort(light, axis=1)[:, -TRIED:][:, :1]
     found = np.zeros(len(plain), bool)
     for number, (way, first) in enumerate(tried):
-        rows = np.flatnonzero(likely[:, number] & (within[:, number] >= LEAST_ALIKE) & ~found)
+        rows = np.flatnonzero(likely[:, number] & ~found)
+        rows = rows[_alike_within(way, both[first][rows], both[1 - first][rows]) >= LEAST_ALIKE]
         apart = _apart(way.of(both[first][rows]), way.beside(both[1 - first][rows]))
         gain = np.where(near[rows], np.clip(plain[rows] - apart, 0, MOST_GAIN), 0)
         found[rows] = apart - gain <= MOST
