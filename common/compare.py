@@ -55,14 +55,15 @@ def compare(store: Store, known: Sequence[Known]) -> list[Pair]:
     Raises:
         Refused: a run was not evaluated, or they share no test pictures.
     """
-    scores = [_scores(store, one) for one in known]
+    scores = [scores_by_id(store, one) for one in known]
     shared = _shared(scores)
     if not shared:
         raise Refused(f"The runs {', '.join(one.run.run for one in known)} have no test picture in common (with the same label).")
     return [_pair(known[0], other, scores[0], theirs, shared) for other, theirs in zip(known[1:], scores[1:], strict=True)]
 
 
-def _scores(store: Store, known: Known) -> dict[str, Score]:
+def scores_by_id(store: Store, known: Known) -> dict[str, Score]:
+    """Return a run's scored pictures by their ids. Raises Refused where it was not evaluated."""
     record = known.records.get(EVALUATE)
     if record is None or record.ref is None:
         raise Refused(f"Run {known.run.run} was not evaluated; there is nothing to compare.")

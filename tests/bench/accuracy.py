@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from common.artifact import read_ref
-from common.dataset import Score, scores_of
+from common.compare import scores_by_id
+from common.dataset import Score
 from common.metrics.intervals import COVERAGE, Draws, Figure
+from common.metrics.paired import difference
 from common.runs import Known
 from common.store import Store
 from common.store.local import LocalStore
@@ -71,8 +72,7 @@ class Setup:
     def scores(self, dataset: str, source: str, sets: Sequence[str]) -> dict[str, Score] | None:
         """Return the scored pictures of such a run by their ids."""
         known = self.run(dataset, source, sets)
-        ref = known.records[history.EVALUATE].ref if known else None
-        return {one.id: one for one in scores_of(read_ref(self.store, ref))} if ref else None
+        return scores_by_id(self.store, known) if known else None
 
 
 @dataclass(frozen=True)
@@ -127,13 +127,14 @@ def refined(setup: Setup, classifier: str) -> Way:
 
 def over_garments(pairs: Sequence[tuple[Score, Score]]) -> tuple[Figure, Figure]:
     """Return the accuracy of the first of each pair, and what it is more than that of the second."""
-    labels, groups = ([getattr(one, what) for one, _ in pairs] for what in ("label", "group"))
-    truth, garments = (np.unique(of, return_inverse=True)[1].astype(np.int64) for of in (labels, groups))
-    right = np.array([[one.correct, one.correct - other.correct] for one, other in pairs], np.float64)
+    ours, others = zip(*pairs, strict=True)
+    names = np.unique([name for one in (*ours, *others) for name in (one.label, one.predicted)])
+    garments = np.unique([one.group for one in ours], return_inverse=True)[1].astype(np.int64)
+    truth = np.searchsorted(names, [one.label for one in ours])
+    first, second = (np.searchsorted(names, [one.predicted for one in side]) for side in (ours, others))
     draws = Draws(truth, garments, RESAMPLES)
-    sizes, accuracy, more = (np.bincount(garments, values) for values in (None, *right.T))
-    weighted = draws.weights @ sizes
-    return draws.share(draws.weights @ accuracy / weighted), draws.difference(draws.weights @ more / weighted)
+    right = draws.weights @ np.bincount(garments, first == truth) / (draws.weights @ np.bincount(garments))
+    return draws.share(right), difference(truth, first, second, garments, RESAMPLES)
 
 
 def on_rendered(setup: Setup) -> dict[str, list[float] | None]:

@@ -315,9 +315,8 @@ def planted(folder: Path) -> list[Row]:
 def garments() -> list[Row]:
     """Return the row of garments in two prints that are taken for one picture, with what the hash alone takes them for beside."""
     say("duplicates: garments in two prints")
-    looked = [hashes.look_at(copies.jpeg(one)) for number in range(GARMENTS) for one in copies.two_prints(number)]
-    known = [hashes.hash_picture(str(at), b"", seen) for at, seen in enumerate(looked)]
-    small = thumbnails.Thumbnails([one.id for one in known], thumbnails.matrix([thumbnails.thumbnail(seen.image) for seen in looked]))
+    known, rows = _hashed("", [copies.jpeg(one) for number in range(GARMENTS) for one in copies.two_prints(number)])
+    small = thumbnails.Thumbnails([one.id for one in known], rows)
     same = [i for i, j, *_ in search.pairs(known, defaults().integer("dedup.distance"), thumbnails=small) if i % 2 == 0 and j == i + 1]
     alone = [i for i, j, *_ in search.pairs(known, PDQ_DISTANCE) if i % 2 == 0 and j == i + 1]
     what = f"one garment in two prints taken for one picture, of {GARMENTS}"
