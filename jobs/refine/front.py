@@ -20,7 +20,7 @@ from jobs.refine import network as networks
 from jobs.refine.network import Network, Weights
 
 Floats = NDArray[np.float32]
-_MEAN, _KNOWING, _KNOWN = "refined/mean", "refined/knowing", "refined/known"
+_MEAN, _OWN, _KNOWING, _KNOWN = "refined/mean", "refined/own", "refined/knowing", "refined/known"
 
 
 class Front:
@@ -62,18 +62,19 @@ class Front:
             return data
         exits = [trunk.exit for trunk in self.trunks]
         model = onnx.load_from_string(networks.cut(data, [*exits, FEATURES] if self._knowing else exits))
-        model.graph.node.append(helper.make_node("Mean", exits, [_MEAN], name=_MEAN))
-        parts = [_MEAN, *(self._know(model.graph) if self._knowing else ())]
-        model.graph.node.append(helper.make_node("Concat", parts, [FEATURES], name="refined/features", axis=1))
+        mean = _MEAN if self._knowing else FEATURES
+        model.graph.node.append(helper.make_node("Mean", exits, [mean], name=_MEAN))
+        if self._knowing:
+            self._append_known(model.graph)
         del model.graph.output[:]
         model.graph.output.append(helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["n", self.dimension]))
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))
 
-    def _know(self, graph: onnx.GraphProto) -> tuple[str]:
-        """Give the backbone's own features another name; return the tensor of those that names are made of."""
+    def _append_known(self, graph: onnx.GraphProto) -> None:
+        """Give the backbone's own features another name, and put those that names are made of behind the mean."""
         last = next(node for node in graph.node if FEATURES in node.output)
-        last.output[:] = ["refined/own" if name == FEATURES else name for name in last.output]
+        last.output[:] = [_OWN if name == FEATURES else name for name in last.output]
         graph.initializer.append(numpy_helper.from_array(np.asarray(self._knowing, np.int64), _KNOWING))
-        graph.node.append(helper.make_node("Gather", ["refined/own", _KNOWING], [_KNOWN], name=_KNOWN, axis=1))
-        return (_KNOWN,)
+        graph.node.append(helper.make_node("Gather", [_OWN, _KNOWING], [_KNOWN], name=_KNOWN, axis=1))
+        graph.node.append(helper.make_node("Concat", [_MEAN, _KNOWN], [FEATURES], name="refined/features", axis=1))
