@@ -20,16 +20,25 @@ def test_the_interval_over_splits_is_nadeau_and_bengio_s() -> None:
 def test_the_page_shows_differences_on_the_same_splits_and_what_is_missing() -> None:
     seen, more = Figure(value=0.933, low=0.717, high=1.02), Figure(value=-0.02, low=-0.1, high=0.06)
     fabrics = [accuracy.Way("fixed", seen), accuracy.Way("refined", None), accuracy.Way("refined, too", seen, more)]
-    text = accuracy.page(fabrics, {"svm": [0.8, 0.9], "dnn": [0.85, 0.95], "svmDnnRefined": None})
+    rendered = {
+        "svm": [0.8, 0.9],
+        "dnn": [0.85, 0.95],
+        "svmDnnRefined": None,
+        accuracy.UNTRAINED_SVM: [0.5, 0.6],
+        "random network (ResNet-18 at 64), dnn": [0.6, 0.7],
+    }
+    text = accuracy.page(fabrics, [accuracy.Way("seen far", seen)], rendered)
     assert "| fixed | 93.3 % (71.7-100.0) |  |" in text
     assert f"| refined | {accuracy.NOT_RUN} |  |" in text
     assert "| refined, too | 93.3 % (71.7-100.0) | -2.0 points (-10.0 to +6.0) |" in text
     assert "+5.0 points (+5.0 to +5.0) | 92.35 % |" in text
     assert f"| svmDnnRefined | {accuracy.NOT_RUN} |  | 93.07 % |" in text
+    assert "| seen far | 93.3 % (71.7-100.0) |" in text
+    assert "+10.0 points (+10.0 to +10.0) |  |" in text
 
 
 def test_without_photographs_the_page_says_so() -> None:
-    assert "were not on this machine" in accuracy.page([], {"svm": [0.8, 0.9]})
+    assert "were not on this machine" in accuracy.page([], [], {"svm": [0.8, 0.9]})
 
 
 def test_pictures_of_one_garment_are_drawn_together() -> None:
