@@ -98,8 +98,8 @@ format: $(VENV)/.develops ## Put the code into shape
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(VENV)/.develops torch $(if $(filter 0,$(shell id -u)),for-our-cluster) ## Measure beside peers and write docs/benchmarks.md (some 30 minutes; bench-NAME: one of them)
-	@$(BIN)/python -m tests.bench
+bench: $(VENV)/.develops torch $(if $(filter 0,$(shell id -u)),for-our-cluster) ## Measure beside peers and write docs/benchmarks.md (some 30 minutes): [ONLY="backbone refine"]; bench-NAME writes nothing
+	@$(BIN)/python -m tests.bench $(ONLY)
 
 .PHONY: bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine bench-serve bench-curate bench-duplicates
 bench-train: $(VENV)/.develops ## Training against scikit-learn's GridSearchCV

@@ -1,4 +1,4 @@
-"""`make bench`: run all benches one after the other and write docs/benchmarks.md from what they print."""
+"""`make bench`: run all benches one after the other and write docs/benchmarks.md from what they print; with names, only their sections."""
 
 from __future__ import annotations
 
@@ -20,13 +20,28 @@ PAGE = Path("docs/benchmarks.md")
 MOST_S = 3600
 
 
-def main() -> None:
-    occasion = Occasion("make bench", datetime.now(UTC).strftime("%Y-%m-%d"), os.getloadavg()[0])
+def main(names: list[str]) -> None:
+    for name in names:
+        now = occasion(f"make bench ONLY={name}")
+        found = run(name)
+        PAGE.write_text(page.put(PAGE.read_text(), found, words_of(name), BENCHES, now))
+    if not names:
+        write_all()
+    rows.say(f"wrote {PAGE}")
+
+
+def write_all() -> None:
+    """Run all benches that this machine lets us, and write the page anew."""
+    now = occasion("make bench")
     if os.geteuid() != 0:
         rows.say(f"without root there is no cluster here: {' and '.join(ON_A_CLUSTER)} are left out")
     found = [run(name) for name in (BENCHES if os.geteuid() == 0 else HERE)]
-    PAGE.write_text(page.render(found, {bench.name: words_of(bench.name) for bench in found}, occasion))
-    rows.say(f"wrote {PAGE}")
+    PAGE.write_text(page.render(found, {bench.name: words_of(bench.name) for bench in found}, now))
+
+
+def occasion(command: str) -> Occasion:
+    """Say when and with what load *command* begins."""
+    return Occasion(command, datetime.now(UTC).strftime("%Y-%m-%d"), os.getloadavg()[0])
 
 
 def run(name: str) -> Bench:
@@ -44,4 +59,4 @@ def words_of(name: str) -> Words:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -43,6 +43,15 @@ def render(benches: Sequence[Bench], words: Mapping[str, Words], occasion: Occas
     return "\n".join([head, *(_section(bench, words[bench.name]) for bench in benches)])
 
 
+def put(text: str, bench: Bench, words: Words, order: Sequence[str], occasion: Occasion) -> str:
+    """Return the page with one bench's section anew, in its place among the *order*; the section says when it was measured."""
+    head, *others = text.split("\n## ")
+    sections = {section.split("\n", 1)[0]: "## " + section for section in others}
+    rows = f"These rows are `{occasion.command}` of {occasion.date}, on {bench.machine}; load when it began: {occasion.load:.1f}."
+    sections[bench.name] = f"{_section(bench, words)}\n{rows}\n"
+    return "\n".join(one.rstrip("\n") + "\n" for one in (head, *(sections[name] for name in order if name in sections)))
+
+
 def _section(bench: Bench, words: Words) -> str:
     lines = [f"## {bench.name}", "", words.how.strip(), "", _line(COLUMNS), _line(["---"] * len(COLUMNS))]
     lines += [_line(_cells(row)) for row in bench.rows]

@@ -37,6 +37,27 @@ def test_the_page_tells_machine_date_and_command() -> None:
     assert all(word in text for word in ("two cores", "2026-10-02", "`make bench`", "How it is done."))
 
 
+def test_one_section_is_measured_anew_and_the_others_stay() -> None:
+    other = Bench("featurize", "two cores", (AMX,))
+    text = page.render([BENCH, other], WORDS, OCCASION)
+    again = Bench("train", "four cores", (faster("search", 1.0, 9.0, "GridSearchCV", 4.0),))
+    later = Occasion("make bench ONLY=train", "2026-10-03", 0.1)
+    found = page.put(text, again, WORDS["train"], ["train", "report", "featurize"], later)
+    assert "| search | 1 | 9 (GridSearchCV) | s | 9 | ≥ 4 | met |" in found
+    assert "| search | 2 |" not in found
+    assert "These rows are `make bench ONLY=train` of 2026-10-03, on four cores; load when it began: 0.1." in found
+    assert found.index("## train") < found.index("## featurize")
+    assert found.startswith(text.split("\n## ")[0])
+    assert page.put(found, again, WORDS["train"], ["train", "report", "featurize"], later) == found
+    assert text.split("\n## ")[2] in found
+
+
+def test_a_section_that_was_not_there_comes_to_its_place() -> None:
+    text = page.render([BENCH, Bench("featurize", "two cores", (AMX,))], WORDS | {"report": WORDS["train"]}, OCCASION)
+    found = page.put(text, Bench("report", "two cores", (AMX,)), WORDS["train"], ["train", "report", "featurize"], OCCASION)
+    assert found.index("## train") < found.index("## report") < found.index("## featurize")
+
+
 def test_every_bench_has_words_and_a_make_target() -> None:
     makefile = Path("Makefile").read_text()
     for name in BENCHES:
