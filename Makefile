@@ -135,9 +135,9 @@ backbones: $(VENV)/.develops ## Write the shipped banks of filters anew
 torch: $(VENV)/.runs ## Set up torch, which refines networks and trains the shipped backbone (a few gigabytes, once for all checkouts)
 	@tools/torch $(VENV)
 
-# The pictures take some 20 GB, so they lie outside the checkout.
+# The pictures take some 10 GB, so they lie outside the checkout.
 .PHONY: pretrain
-pretrain: torch ## Train the shipped backbone pattern-net anew on rendered pictures (an hour or more; goes on where it was stopped)
+pretrain: torch ## Train the shipped backbone pattern-net anew on rendered pictures (hours; goes on where it was stopped)
 	@OMP_NUM_THREADS=1 nice $(BIN)/python -m jobs.pretrain $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/darkroom/pretrain
 
 .PHONY: cntk

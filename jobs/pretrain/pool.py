@@ -54,6 +54,10 @@ class Pool:
         self.folder = folder
         self._renderers = renderers
 
+    def busy(self) -> int:
+        """Count the renderers that have not ended."""
+        return sum(renderer.poll() is None for renderer in self._renderers)
+
     def read(self, shard: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Return a shard's pictures and families, once they are there.
 

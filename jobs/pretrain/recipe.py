@@ -11,7 +11,7 @@ import numpy as np
 class Recipe:
     """The settings of a training run. What the shipped backbone was trained with stands on its card."""
 
-    steps: int = 12_000
+    steps: int = 7_000
     batch: int = 128
     seed: int = 0
     rate: float = 3e-3
@@ -22,7 +22,7 @@ class Recipe:
     """Share of the steps over which the rate falls to 0, as a cosine."""
     smoothing: float = 0.05
     kind_weight: float = 0.5
-    shards: int = 640
+    shards: int = 480
     first_shards: int = 60
     """Shards that the first step may draw from."""
     complete: float = 0.75

@@ -102,7 +102,6 @@ class Progress:
 def train(recipe: Recipe, pool: Pool, folder: Path, device: torch.device, *, every: int = 100) -> None:
     """Train to the end, from the last checkpoint where *folder* has one; leave `weights.npz` and `curve.csv`."""
     torch.manual_seed(recipe.seed)
-    torch.set_num_threads(1)
     network = Network(len(PATTERNS)).to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay, fused=device.type == "cuda")
     progress = Progress(network, copy.deepcopy(network), optimiser, 0, [])
@@ -113,7 +112,9 @@ def train(recipe: Recipe, pool: Pool, folder: Path, device: torch.device, *, eve
     kinds, started = torch.from_numpy(kinds_of_families()).to(device), time.monotonic()
     shards, losses = Shards(pool, recipe.shards, device), torch.zeros((), device=device)
     before, since = progress.curve[-1]["seconds"] if progress.curve else 0.0, progress.step
+    cores = len(os.sched_getaffinity(0))
     while progress.step < recipe.steps:
+        torch.set_num_threads(max(1, cores - pool.busy()))
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate_at(progress.step)
         losses += _step(progress, recipe, shards, kinds)
