@@ -97,8 +97,10 @@ format: $(VENV)/.develops ## Put the code into shape
 	$(BIN)/ruff check --fix-only --exit-zero .
 	$(BIN)/ruff format .
 
+CLUSTERED = $(if $(ONLY),$(filter nodes controller,$(ONLY)),all)
+
 .PHONY: bench
-bench: $(VENV)/.develops torch $(if $(filter 0,$(shell id -u)),for-our-cluster) ## Measure beside peers and write docs/benchmarks.md (some 30 minutes): [ONLY="backbone refine"]; bench-NAME writes nothing
+bench: $(VENV)/.develops torch $(if $(and $(CLUSTERED),$(filter 0,$(shell id -u))),for-our-cluster) ## Measure beside peers and write docs/benchmarks.md (some 30 minutes): [ONLY="backbone refine"]; bench-NAME writes nothing
 	@$(BIN)/python -m tests.bench $(ONLY)
 
 .PHONY: bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine bench-serve bench-curate bench-duplicates
