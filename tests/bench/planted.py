@@ -2,7 +2,8 @@
 
 Cloth is rendered (the demo's families; scenes of clothes) beside photographs of garments where they are at hand; foreign pictures are
 drawn (foreign.py) or are cloth of a family that no class is. What is varied with the seed: classes, kinds of foreign pictures, how they
-spread over classes, and which labels are swapped. Vectors are the shipped backbone's, looks are dedup's; both are made once for all seeds.
+spread over classes, and which labels are swapped. Vectors are the shipped backbone's, looks and thumbnails are dedup's; they are made
+once for all seeds.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from common import images, model, records
+from common.cells import SIZE
 from common.model import FEATURES, Card, Model
 from common.textures import DEMO, FAMILIES, Span, Streams, photograph_of
 from jobs.dedup import looks
+from jobs.dedup.thumbnails import thumbnail
 from jobs.pretrain.patterns import PATTERNS
 from jobs.pretrain.scenes import show
 from tests.bench import foreign
@@ -43,7 +46,7 @@ _SCENES = ("worn", "whole", "near")
 
 @dataclass(frozen=True)
 class Pool:
-    """What was seen of pictures, vectors and looks side by side (n, d + m), by where they are from; of photographs, their garments."""
+    """Vectors, looks and thumbnails of pictures side by side (n, d + m + SIZE), by where they are from; of photographs, their garments."""
 
     card: Card
     cloth: Mapping[str, NDArray[np.float32]]
@@ -54,11 +57,12 @@ class Pool:
 
 @dataclass(frozen=True)
 class Planted:
-    """One set: vectors (n, d), looks (n, m), labels, groups and what is wrong with each; and test pictures with nothing wrong."""
+    """One set: vectors (n, d), looks (n, m), thumbnails (n, SIZE), labels, groups, what is wrong; and test pictures with nothing wrong."""
 
     classes: tuple[str, ...]
     vectors: NDArray[np.float32]
     looks: NDArray[np.float32]
+    thumbnails: NDArray[np.uint8]
     labels: list[str]
     groups: list[str]
     wrong: list[str]
@@ -104,7 +108,11 @@ def shipped() -> tuple[Card, Model]:
 
 
 def _see(network: Model, card: Card, pictures: Iterator[Pixels]) -> NDArray[np.float32]:
-    return np.stack([np.concatenate([vector_of(network, card, one), looks.look(Image.fromarray(one))]) for one in pictures])
+    return np.stack([np.concatenate([vector_of(network, card, one), *_looks_of(Image.fromarray(one))]) for one in pictures])
+
+
+def _looks_of(picture: Image.Image) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    return looks.look(picture), thumbnail(picture)
 
 
 def vector_of(network: Model, card: Card, picture: Pixels) -> NDArray[np.float32]:
@@ -151,7 +159,8 @@ def plant(pool: Pool, seed: int) -> Planted:
     return Planted(
         classes=classes,
         vectors=seen[:, : pool.card.dimension],
-        looks=seen[:, pool.card.dimension :],
+        looks=seen[:, pool.card.dimension : -SIZE],
+        thumbnails=seen[:, -SIZE:].astype(np.uint8),
         labels=labels + [_another(rng, classes, label) for _, label, _ in across] + [label for _, label in strange],
         groups=[group for _, _, group in [*inside, *across]] + [f"foreign {at}" for at in range(len(strange))],
         wrong=[SWAPPED if swap else GOOD for swap in swapped] + [ACROSS] * len(across) + [FOREIGN] * len(strange),
