@@ -21,13 +21,12 @@ from numpy.typing import NDArray
 
 from common import model
 from common.artifact import Artifact
-from common.cells import THUMBNAILS
 from common.dataset import TRAIN, VERSION, Entry
 from common.model import CARD_FILE, MODEL_FILE, PROBABILITIES, Model
 from common.store import Store
 from common.store.memory import MemoryStore
 from common.suspects import left_out_of, suspects_of
-from common.tables import write_matrix, write_table
+from common.tables import write_table
 from jobs.curate import alike, suspicion
 from jobs.curate.signals import Pictures
 from jobs.curate.stage import known_by_name
@@ -147,9 +146,7 @@ def _inputs(store: Store, planted: Planted, labels: Sequence[str], chosen: Seque
     backbone = {MODEL_FILE: SHIPPED.with_suffix(".onnx").read_bytes(), CARD_FILE: SHIPPED.with_suffix(".json").read_bytes()}
     return {
         "features": trained.sharded(store, "featurize", entries, planted.vectors[list(chosen)]),
-        "looks": trained.sharded(
-            store, "dedup/hash", entries, planted.looks[list(chosen)], {THUMBNAILS: write_matrix(planted.thumbnails[list(chosen)])}
-        ),
+        "looks": trained.hashed(store, entries, planted.looks[list(chosen)], planted.thumbnails[list(chosen)]),
         "dataset": commit(
             store, "dedup/dataset", {VERSION: write_table(entries, Entry)}, {"classes": list(planted.classes), "scoring": "test side"}
         ),
