@@ -164,10 +164,10 @@ def on_scenes(setup: Setup, folder: Path) -> list[Way]:
 
 def render_scenes(folder: Path) -> None:
     """Render SCENES_EACH pictures of each of SCENE_KINDS into a folder of its name, unless they are there."""
-    kinds = [pattern.kind for pattern in PATTERNS.values()]
-    left, number = dict.fromkeys(SCENE_KINDS, SCENES_EACH), FIRST_SCENE
     if folder.is_dir():
         return
+    kinds = [pattern.kind for pattern in PATTERNS.values()]
+    left, number = dict.fromkeys(SCENE_KINDS, SCENES_EACH), FIRST_SCENE
     say("accuracy: rendering scenes")
     partial = folder.with_name(f".{folder.name}.{os.getpid()}")
     for kind in SCENE_KINDS:
@@ -246,8 +246,9 @@ def page(fabrics: Sequence[Way], scenes: Sequence[Way], rendered: Mapping[str, S
     ]
     lines += ["| classifier | accuracy (interval over splits) | less svm, same splits | the tutorial's |", "|---|---|---|---|"]
     for name, values in rendered.items():
-        svm = rendered.get(RENDERED[name][1])
-        less = resampled([one - other for one, other in zip(values, svm, strict=True)]) if values and svm and values != svm else None
+        beside = RENDERED[name][1]
+        svm = rendered.get(beside) if beside != name else None
+        less = resampled([one - other for one, other in zip(values, svm, strict=True)]) if values and svm else None
         tutorial = f"{TUTORIAL[name]:.2f} %" if name in TUTORIAL else ""
         lines += [f"| {name} | {_said(resampled(values) if values else None)} | {_points(less) if less else ''} | {tutorial} |"]
     lines += ["", "Intervals over splits allow for the pictures that splits share (Nadeau & Bengio, 2003)."]
