@@ -27,13 +27,14 @@ Rows = list[dict[str, float]]
 def export(run: Path, folder: Path) -> list[Path]:
     """Write NAME.onnx, .json, .curve.csv and .curve.png from what training left in *run*; return their paths."""
     with np.load(run / "weights.npz", allow_pickle=False) as weights:
-        model = graph.build(NAME, dict(weights), kinds_of_families(), VIEWS)
-        trunks = graph.trunks(dict(weights), VIEWS)
+        arrays = dict(weights)
+    model, trunks = graph.build(NAME, arrays, kinds_of_families(), VIEWS), graph.trunks(arrays, VIEWS)
+    dimension = graph.dimension(arrays, kinds_of_families(), VIEWS)
     curve = (run / "curve.csv").read_text()
     rows = read_curve(curve)
     files = {
         ".onnx": model,
-        ".json": records.encode(card(model, rows, trunks)),
+        ".json": records.encode(card(model, rows, trunks, dimension)),
         ".curve.csv": curve.encode(),
         ".curve.png": plot(rows),
     }
@@ -48,14 +49,14 @@ def read_curve(text: str) -> Rows:
     return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(text.splitlines())]
 
 
-def card(model: bytes, rows: Rows, trunks: tuple[Trunk, ...]) -> Card:
-    """Return the card of the backbone whose ONNX file is *model* and whose parts that refinement trains are *trunks*."""
+def card(model: bytes, rows: Rows, trunks: tuple[Trunk, ...], dimension: int) -> Card:
+    """Return the card of the backbone whose ONNX file is *model*, with *trunks* to refine and so many features."""
     last = rows[-1]
     training: dict[str, Any] = {
         "method": "classification of rendered patterns, with no photograph",
         "families": list(PATTERNS),
         "kinds": list(KINDS),
-        "views": [{"side": view.side, "share": view.share} for view in VIEWS],
+        "views": list(VIEWS),
         "steps": int(last["step"]),
         "heldOut": {"familyAccuracy": round(last["family_accuracy"], 4), "kindAccuracy": round(last["kind_accuracy"], 4)},
     }
@@ -64,7 +65,7 @@ def card(model: bytes, rows: Rows, trunks: tuple[Trunk, ...]) -> Card:
         kind="backbone",
         onnx_sha256=sha256(model).hexdigest(),
         preprocessing=Preprocessing(resolution=RESOLUTION),
-        dimension=graph.dimension(kinds_of_families(), VIEWS),
+        dimension=dimension,
         training=training,
         source="Darkroom, jobs/pretrain",
         licence="Apache-2.0",

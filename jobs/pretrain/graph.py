@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from common.model import Named, Trunk
 from jobs.pretrain.expressions import Graph, Tensor, concat
 from jobs.pretrain.patterns import KINDS, PATTERNS, WORDS_OF_FAMILIES, WORDS_OF_KINDS
-from jobs.pretrain.views import RESOLUTION, View
+from jobs.pretrain.views import RESOLUTION, scaling
 
 Weights: TypeAlias = Mapping[str, NDArray[np.float32]]
 
@@ -25,64 +25,81 @@ EPSILON = 1e-5
 """Of torch's batch normalisation."""
 FLOOR = 0.01
 """Added to probabilities before the logarithm: below it, differences are noise."""
-KINDS_WEIGHT = 4
+KINDS_WEIGHT = 12
 """Chosen by measuring (docs/decisions/0022)."""
 
 
-def build(name: str, weights: Weights, kinds: NDArray[np.float32], views: Sequence[View]) -> bytes:
-    """Return the ONNX graph: image float32 (n, 3, h, w), RGB from 0 to 1, to features (n, `dimension(kinds, views)`).
+def build(name: str, weights: Weights, kinds: NDArray[np.float32], views: Sequence[int]) -> bytes:
+    """Return the ONNX graph: image float32 (n, 3, h, w), RGB from 0 to 1, to features (n, `dimension(weights, kinds, views)`).
 
     *kinds* (families, kinds) says which family is of which kind. Features are, for each view, the
     logarithms of the kinds' probabilities, then those of the families, averaged over the views: a
     head that must learn from few garments finds what people name nearly ready-made. Heads standardise
-    features, which gives each the same say; so the kinds come KINDS_WEIGHT times.
+    features, which gives each the same say; so the kinds come KINDS_WEIGHT times. Last come the maxima
+    of the last maps, averaged over the views, for patterns that no family is like.
     """
     graph = Graph(name)
     image = graph.image().resize(3, RESOLUTION)
-    families = [logits(image, weights, view, f"views/{number}").softmax(1) for number, view in enumerate(views)]
+    maps = [look(image, weights, side, f"views/{number}") for number, side in enumerate(views)]
+    families = [logits(one, weights).softmax(1) for one in maps]
     table = graph.constant(kinds)
     by_view = [(one @ table).log(FLOOR) for one in families]
-    together = sum(families[1:], families[0]) * (1 / len(views))
-    return graph.finish(concat([*by_view * KINDS_WEIGHT, together.log(FLOOR)], axis=1), dimension(kinds, views))
+    width = _width(weights)
+    maxima = _mean(maps).pick(1, *range(width, 2 * width))
+    features = concat([*by_view * KINDS_WEIGHT, _mean(families).log(FLOOR), maxima], axis=1)
+    return graph.finish(features, dimension(weights, kinds, views))
 
 
-def dimension(kinds: NDArray[np.float32], views: Sequence[View]) -> int:
+def dimension(weights: Weights, kinds: NDArray[np.float32], views: Sequence[int]) -> int:
     """Count the features."""
     families, coarse = kinds.shape
-    return int(families + coarse * len(views) * KINDS_WEIGHT)
+    return int(coarse * len(views) * KINDS_WEIGHT + families + _width(weights))
 
 
-def names(kinds: NDArray[np.float32], views: Sequence[View]) -> tuple[Named, ...]:
+def names(kinds: NDArray[np.float32], views: Sequence[int]) -> tuple[Named, ...]:
     """Say where among the features of `build` the kinds and families stand that people have words for."""
-    families, coarse = kinds.shape
-    first = dimension(kinds, views) - families
+    coarse = kinds.shape[1]
+    first = coarse * len(views) * KINDS_WEIGHT
     return (
         *(Named(words, tuple(range(KINDS.index(kind), coarse * len(views), coarse))) for kind, words in WORDS_OF_KINDS.items()),
         *(Named(words, (first + list(PATTERNS).index(family),)) for family, words in WORDS_OF_FAMILIES.items()),
     )
 
 
-def trunks(weights: Weights, views: Sequence[View]) -> tuple[Trunk, ...]:
+def trunks(weights: Weights, views: Sequence[int]) -> tuple[Trunk, ...]:
     """Name the parts that refinement trains, one for each view."""
-    width = weights["head.weight"].shape[1]
-    return tuple(Trunk(f"views/{number}/seen", f"views/{number}/maps", view.side, width) for number, view in enumerate(views))
+    dimension = 3 * _width(weights)
+    return tuple(Trunk(f"views/{number}/seen", f"views/{number}/maps", side, dimension) for number, side in enumerate(views))
 
 
-def logits(image: Tensor, weights: Weights, view: View, place: str) -> Tensor:
-    """Look at *image* (n, 3, RESOLUTION, RESOLUTION) through one view: the logits of families (n, k).
+def look(image: Tensor, weights: Weights, side: int, place: str) -> Tensor:
+    """Look at *image* (n, 3, RESOLUTION, RESOLUTION) at one size: mean, maximum and attended mean of the last maps (n, 3 * width).
 
     Refinement trains what lies between the tensors *place*/seen and *place*/maps.
     """
-    graph = image.graph
-    rows = graph.constant(view.rows())
-    columns = rows.transpose() if view.down == view.right else graph.constant(view.columns())
-    seen = rows @ image @ columns
+    rows = image.graph.constant(scaling(side))
+    seen = rows @ image @ rows.transpose()
     x = _normalise(seen).named(f"{place}/seen")
     x = _convolve(x, weights, "stem", "stem_norm", 2).relu()
     for number, stride in enumerate(STRIDES):
         x = _block(x, weights, f"blocks.{number}.", stride)
+    return _pool(x, weights).named(f"{place}/maps")
+
+
+def logits(maps: Tensor, weights: Weights) -> Tensor:
+    """Return the logits of families (n, k) from what `look` found."""
+    graph = maps.graph
     head = graph.constant(np.asarray(weights["head.weight"], np.float64).T)
-    return _pool(x, weights).named(f"{place}/maps") @ head + graph.constant(weights["head.bias"])
+    return maps @ head + graph.constant(weights["head.bias"])
+
+
+def _width(weights: Weights) -> int:
+    """Count the channels of the last maps."""
+    return int(weights["attention.weight"].shape[1])
+
+
+def _mean(by_view: list[Tensor]) -> Tensor:
+    return sum(by_view[1:], by_view[0]) * (1 / len(by_view))
 
 
 def _normalise(image: Tensor) -> Tensor:
@@ -117,5 +134,5 @@ def _convolve(x: Tensor, weights: Weights, name: str, norm: str, stride: int) ->
 def _pool(x: Tensor, weights: Weights) -> Tensor:
     """Join mean, maximum and attended mean of the maps."""
     share = x.convolve(weights["attention.weight"], bias=weights["attention.bias"]).reshape(0, 1, -1).softmax(2)
-    attended = (x.reshape(0, weights["attention.weight"].shape[1], -1) * share).sum(2)
+    attended = (x.reshape(0, _width(weights), -1) * share).sum(2)
     return concat([x.mean(2, 3), x.maximum(2, 3), attended], axis=1)

@@ -16,12 +16,11 @@ from common.images import Preprocessing
 from common.model import FEATURES, IMAGE, OPSET, Card
 from common.store import Store
 from jobs.pretrain import graph
-from jobs.pretrain.views import View
 from tests.support import trained
 
 CHANNELS = (4, 4, 6, 6, 8, 8)
 KINDS = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
-VIEWS = (View(64), View(32, share=0.5, down=1.0, right=0.0))
+VIEWS = (64, 32)
 
 
 def pattern_weights() -> dict[str, NDArray[np.float32]]:
@@ -53,7 +52,7 @@ def pattern_net() -> tuple[bytes, Card]:
     """Return a small pattern-net of two views."""
     weights = pattern_weights()
     data = graph.build("small", weights, KINDS, VIEWS)
-    card = _card(data, Preprocessing(resolution=64), graph.dimension(KINDS, VIEWS))
+    card = _card(data, Preprocessing(resolution=64), graph.dimension(weights, KINDS, VIEWS))
     return data, msgspec.structs.replace(card, trunks=graph.trunks(weights, VIEWS))
 
 

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from common.model import FEATURES, Model
 from jobs.pretrain import graph
-from jobs.pretrain.views import RESOLUTION, View
-from tests.support.refinable import KINDS, VIEWS, pattern_weights
+from jobs.pretrain.views import RESOLUTION, scaling
+from jobs.refine import network
+from tests.support.refinable import CHANNELS, KINDS, VIEWS, pattern_weights
 
 
 @pytest.fixture(scope="module")
@@ -26,24 +27,33 @@ def test_equal_weights_give_equal_bytes(weights: dict[str, NDArray[np.float32]])
     assert graph.build("net", weights, KINDS, VIEWS) == graph.build("net", dict(weights), KINDS, VIEWS)
 
 
-def test_features_are_logarithms_of_probabilities(weights: dict[str, NDArray[np.float32]], pictures: NDArray[np.float32]) -> None:
-    features = Model(graph.build("net", weights, KINDS, VIEWS)).run(pictures, FEATURES)
-    assert features.shape == (3, graph.dimension(KINDS, VIEWS)) == (3, 4 * graph.KINDS_WEIGHT + 3)
-    probabilities = np.exp(features) - graph.FLOOR
-    first, second, families = probabilities[:, :2], probabilities[:, 2:4], probabilities[:, -3:]
+def test_features_are_logarithms_of_probabilities_and_maxima_of_maps(
+    weights: dict[str, NDArray[np.float32]], pictures: NDArray[np.float32]
+) -> None:
+    data, width, kinds = graph.build("net", weights, KINDS, VIEWS), CHANNELS[-1], 4 * graph.KINDS_WEIGHT
+    features = Model(data).run(pictures, FEATURES)
+    assert features.shape == (3, graph.dimension(weights, KINDS, VIEWS)) == (3, kinds + 3 + width)
+    probabilities = np.exp(features[:, : kinds + 3]) - graph.FLOOR
+    first, second, families = probabilities[:, :2], probabilities[:, 2:4], probabilities[:, kinds:]
     assert np.allclose(first.sum(axis=1), 1, atol=1e-4)
     assert np.allclose(second.sum(axis=1), 1, atol=1e-4)
     assert np.allclose((first + second) / 2, families @ KINDS, atol=1e-4)
+    exits = [trunk.exit for trunk in graph.trunks(weights, VIEWS)]
+    maps = [Model(network.cut(data, exits)).run(pictures, one) for one in exits]
+    assert maps[0].shape == (3, 3 * width)
+    assert np.allclose(features[:, -width:], np.mean(maps, axis=0)[:, width : 2 * width], atol=1e-4)
 
 
-def test_a_view_sees_its_part_and_no_more(weights: dict[str, NDArray[np.float32]], pictures: NDArray[np.float32]) -> None:
-    model = Model(graph.build("net", weights, KINDS, VIEWS[1:]))
-    changed = pictures.copy()
-    changed[:, :, : RESOLUTION // 2 - 8] = 0
-    changed[:, :, :, RESOLUTION // 2 + 8 :] = 0
-    assert np.allclose(model.run(pictures, FEATURES), model.run(changed, FEATURES), atol=1e-5)
-    changed[:, :, -20:, :20] = 0
-    assert not np.allclose(model.run(pictures, FEATURES), model.run(changed, FEATURES), atol=1e-3)
+def test_views_see_different_sizes(weights: dict[str, NDArray[np.float32]]) -> None:
+    cloth = np.zeros((1, 3, RESOLUTION, RESOLUTION), np.float32)
+    cloth[..., ::2] = 1
+    entries = [trunk.entry for trunk in graph.trunks(weights, (RESOLUTION, 64))]
+    eyes = Model(network.cut(graph.build("net", weights, KINDS, (RESOLUTION, 64)), entries))
+    near, far = (eyes.run(cloth, one) for one in entries)
+    assert near.shape[-1] == RESOLUTION
+    assert far.shape[-1] == 64
+    assert np.abs(near[..., 3:-3]).max() > 0.5  # lines one pixel wide, which the far view cannot tell apart
+    assert np.abs(far[..., 3:-3]).max() < 0.1
 
 
 def test_brightness_hardly_matters(weights: dict[str, NDArray[np.float32]], pictures: NDArray[np.float32]) -> None:
@@ -51,12 +61,11 @@ def test_brightness_hardly_matters(weights: dict[str, NDArray[np.float32]], pict
     assert np.abs(model.run(pictures, FEATURES) - model.run(pictures * 0.5 + 0.2, FEATURES)).max() < 0.2
 
 
-def test_a_view_of_everything_at_full_size_changes_nothing() -> None:
-    assert np.allclose(View(RESOLUTION).rows(), np.eye(RESOLUTION))
+def test_a_view_at_full_size_changes_nothing() -> None:
+    assert np.allclose(scaling(RESOLUTION), np.eye(RESOLUTION))
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_scaling_keeps_the_mean_of_even_cloth(view: View) -> None:
-    assert view.rows().shape == (view.side, RESOLUTION)
-    assert np.allclose(view.rows().sum(axis=1), 1)
-    assert np.allclose(view.columns().sum(axis=0), 1)
+@pytest.mark.parametrize("side", VIEWS)
+def test_scaling_keeps_the_mean_of_even_cloth(side: int) -> None:
+    assert scaling(side).shape == (side, RESOLUTION)
+    assert np.allclose(scaling(side).sum(axis=1), 1)
