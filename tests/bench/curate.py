@@ -66,7 +66,8 @@ def main() -> None:
     )
     found = []
     for seed in range(FIRST_SEED, FIRST_SEED + seeds):
-        found.append(measure(plant(pool, seed), pool, peer.stdout.strip()))
+        planted = plant(pool, seed)
+        found.append(measure(planted, _cleanlab(peer.stdout.strip(), planted)))
         say(f"curate: seed {seed}: " + ", ".join(f"{name} {value:.1f}" for name, value in found[-1].items()))
     mean = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
     emit(Bench("curate", machine(), tuple(rows(mean, seeds))))
@@ -96,14 +97,13 @@ def rows(mean: Mapping[str, float], seeds: int) -> list[Row]:
     ]
 
 
-def measure(planted: Planted, pool: Pool, peer: str) -> dict[str, float]:
-    """Return the figures of one set, percentages."""
+def measure(planted: Planted, theirs: NDArray[np.float64]) -> dict[str, float]:
+    """Return the figures of one set beside those of *their* scores (n,), percentages."""
     store = MemoryStore()
     given = _inputs(store, planted, planted.labels, range(len(planted.labels)))
     curation = run_step(store, "curate", given, defaults(**SETTINGS))
     scores = {row.id: row.score for row in suspects_of(curation)}
     ours = np.asarray([scores[_name(at)] for at in range(len(planted.labels))])
-    theirs = _cleanlab(peer, planted)
     good = [at for at, truth in enumerate(planted.truths) if truth and planted.wrong[at] != ACROSS]
     clean = _inputs(store, planted, planted.truths, good)
     figures = _found(ours, planted.wrong) | {f"cleanlab {name}": value for name, value in _found(theirs, planted.wrong).items()}
