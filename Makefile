@@ -103,19 +103,20 @@ CLUSTERED = $(if $(ONLY),$(filter nodes controller,$(ONLY)),all)
 bench: $(VENV)/.develops torch $(if $(and $(CLUSTERED),$(filter 0,$(shell id -u))),for-our-cluster) ## Measure beside peers and write docs/benchmarks.md (some 30 minutes): [ONLY="backbone refine"]; bench-NAME writes nothing
 	@$(BIN)/python -m tests.bench $(ONLY)
 
-.PHONY: bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine bench-serve bench-curate bench-duplicates
+.PHONY: bench-train bench-report bench-featurize bench-scrape bench-backbone bench-views bench-nodes bench-controller bench-refine bench-serve bench-curate bench-duplicates
 bench-train: $(VENV)/.develops ## Training against scikit-learn's GridSearchCV
 bench-report: $(VENV)/.develops ## The report of 10,000 predictions against its budgets
 bench-featurize: $(VENV)/.develops ## Featurizing against onnxruntime alone and timm
 bench-scrape: $(VENV)/.develops ## Fetching from a server here against img2dataset and a bare loop
 bench-backbone: $(VENV)/.develops ## Our own backbone with its views against ResNet-18 in onnxruntime
+bench-views: $(VENV)/.develops ## Which sizes the own backbone should see, from what make pretrain left
 bench-nodes: $(VENV)/.develops for-our-cluster ## A stage four pods wide against one (root)
 bench-controller: $(VENV)/.develops for-our-cluster ## What the driver costs on a cluster (root)
 bench-refine: $(VENV)/.develops torch ## An epoch of refinement against a bare torch loop
 bench-serve: $(VENV)/.develops ## The service against LitServe, a plain one, and no service at all
 bench-curate: $(VENV)/.develops ## Planted trouble found again, and what leaving it out is worth, beside cleanlab: [FABRICS=DIR] [SEEDS=4] [EACH=200]
 bench-duplicates: $(VENV)/.develops ## Same pictures and bad ones against imagededup, PDQ and cleanvision: [FABRICS=DIR]
-bench-train bench-report bench-featurize bench-scrape bench-backbone bench-nodes bench-controller bench-refine bench-serve bench-curate bench-duplicates:
+bench-train bench-report bench-featurize bench-scrape bench-backbone bench-views bench-nodes bench-controller bench-refine bench-serve bench-curate bench-duplicates:
 	@$(BIN)/python -m tests.bench.$(@:bench-%=%)
 
 # Photographs of garments, in class folders; without them that table says so. REFINED=1 refines as well, which takes a GPU or hours.

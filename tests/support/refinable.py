@@ -23,8 +23,8 @@ KINDS = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
 VIEWS = (64, 32)
 
 
-def pattern_weights() -> dict[str, NDArray[np.float32]]:
-    """Return the weights of a small pattern-net, with names and shapes as in torch."""
+def pattern_weights(families: int = len(KINDS)) -> dict[str, NDArray[np.float32]]:
+    """Return the weights of a small pattern-net for so many families, with names and shapes as in torch."""
     rng = np.random.default_rng(0)
     made: dict[str, NDArray[np.float32]] = {}
 
@@ -43,8 +43,8 @@ def pattern_weights() -> dict[str, NDArray[np.float32]]:
             norm(f"blocks.{number}.{part}_norm", outside)
     convolution("attention", CHANNELS[-1], 1, 1)
     made["attention.bias"] = np.zeros(1, np.float32)
-    made["head.weight"] = rng.normal(0, 1, (len(KINDS), 3 * CHANNELS[-1])).astype(np.float32)
-    made["head.bias"] = np.zeros(len(KINDS), np.float32)
+    made["head.weight"] = rng.normal(0, 1, (families, 3 * CHANNELS[-1])).astype(np.float32)
+    made["head.bias"] = np.zeros(families, np.float32)
     return made
 
 
