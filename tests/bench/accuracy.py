@@ -53,7 +53,6 @@ UNTRAINED = (f"refine.backbone={RANDOM}", "refine.inputResolution=64")
 UNTRAINED_SVM = "random network (ResNet-18 at 64), svm"
 RENDERED: Mapping[str, tuple[Sequence[str], str]] = {
     **{classifier: ([f"classifier={classifier}"], "svm") for classifier in TUTORIAL},
-    "dnn by the modern recipe": (["classifier=dnn", "refine.recipe=modern"], "svm"),
     UNTRAINED_SVM: ([*UNTRAINED, "classifier=svm"], UNTRAINED_SVM),
     "random network (ResNet-18 at 64), dnn": ([*UNTRAINED, "classifier=dnn"], UNTRAINED_SVM),
 }

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -34,15 +33,13 @@ Pixels = NDArray[np.uint8]
 Weights = Mapping[str, NDArray[np.float32]]
 
 EACH, DRAWS, SHOWN, BATCH = 170, 16, (10, 30), 16
-SIZES: Sequence[tuple[int, ...]] = (
-    VIEWS,
+OTHERS: Sequence[tuple[int, ...]] = (
     (64, 112, 224),
     (64, 96, 128, 192),
     (64, 96, 160, 256),
     (48, 64, 96, 144, 224),
     (64, 80, 96, 112, 144, 192),
 )
-KINDS_WEIGHTS = (4, graph.KINDS_WEIGHT)
 OPTIONS = svm.Options(c_values=(0.001, 0.01, 0.1, 1.0), folds=5, unit_length=True)
 
 
@@ -94,6 +91,11 @@ class Choice:
     kinds_weight: int
     maxima: bool
 
+    @property
+    def pixels(self) -> int:
+        """Count what the network sees of a picture, which is what it costs."""
+        return sum(side * side for side in self.sides)
+
     def features(self, seen: Mapping[int, Seen]) -> Floats:
         """Return what a classifier would be told, (n, d), as `graph.build` orders it."""
         views = [seen[side] for side in self.sides]
@@ -101,6 +103,13 @@ class Choice:
         families = np.log(np.mean([view.families for view in views], axis=0) + graph.FLOOR)
         maxima = [np.mean([view.maxima for view in views], axis=0)] if self.maxima else []
         return np.concatenate([*kinds * self.kinds_weight, families, *maxima], axis=1)
+
+
+CHOICES = (
+    *(Choice(VIEWS, weight, maxima) for weight in (4, graph.KINDS_WEIGHT) for maxima in (False, True)),
+    *(Choice(sides, graph.KINDS_WEIGHT, maxima=True) for sides in OTHERS),
+)
+"""The shipped sizes told in four ways, and other sizes told as they are."""
 
 
 def main() -> None:
@@ -122,12 +131,11 @@ def table(weights: Weights, spread: Callable[..., list[Pixels]], each: int) -> I
     heads = [f"{task.name}, {shown} a class" for task in TASKS for shown in SHOWN]
     yield f"| sizes | kinds | maxima | pixels | {' | '.join(heads)} |"
     yield "|---" * (4 + len(heads)) + "|"
-    for sides, kinds_weight, maxima in product(SIZES, KINDS_WEIGHTS, (False, True)):
-        choice = Choice(sides, kinds_weight, maxima)
+    for choice in CHOICES:
         figures = [
             accuracy(choice.features(one), len(task.classes), shown) for task, one in zip(TASKS, seen, strict=True) for shown in SHOWN
         ]
-        cells = [", ".join(map(str, sides)), f"{kinds_weight} times", "yes" if maxima else "no", f"{sum(side * side for side in sides):,}"]
+        cells = [", ".join(map(str, choice.sides)), f"{choice.kinds_weight} times", "yes" if choice.maxima else "no", f"{choice.pixels:,}"]
         yield f"| {' | '.join([*cells, *(f'{100 * figure:.1f} %' for figure in figures)])} |"
 
 
@@ -142,7 +150,7 @@ def render(job: tuple[str, str, int, str]) -> Pixels:
 def look(weights: Weights, pictures: Sequence[Pixels]) -> dict[int, Seen]:
     """Look at pictures at each size."""
     batch, kinds, found = np.stack([preprocess(one, Preprocessing(resolution=RESOLUTION)) for one in pictures]), kinds_of_families(), {}
-    for side in sorted({side for sides in SIZES for side in sides}):
+    for side in sorted({side for choice in CHOICES for side in choice.sides}):
         say(f"views: looking at {len(pictures)} pictures at {side} pixels")
         model = Model(graph.build("view", weights, kinds, (side,)))
         features = np.concatenate([model.run(batch[at : at + BATCH], FEATURES) for at in range(0, len(batch), BATCH)]).astype(np.float64)

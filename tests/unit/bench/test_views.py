@@ -20,9 +20,10 @@ def weights() -> views.Weights:
 
 
 def test_a_choice_s_features_are_the_graph_s(weights: views.Weights, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "SIZES", ((32, 64),))
+    choice = views.Choice((32, 64), graph.KINDS_WEIGHT, maxima=True)
+    monkeypatch.setattr(views, "CHOICES", (choice,))
     pictures = [views.render(job) for job in views.TASKS[2].jobs(1)]
-    found = views.Choice((32, 64), graph.KINDS_WEIGHT, maxima=True).features(views.look(weights, pictures))
+    found = choice.features(views.look(weights, pictures))
     batch = np.stack([preprocess(one, Preprocessing(resolution=RESOLUTION)) for one in pictures])
     built = Model(graph.build("both", weights, kinds_of_families(), (32, 64))).run(batch, FEATURES)
     assert np.allclose(found, built, atol=2e-3)
