@@ -114,7 +114,7 @@ bench-nodes: $(VENV)/.develops for-our-cluster ## A stage four pods wide against
 bench-controller: $(VENV)/.develops for-our-cluster ## What the driver costs on a cluster (root)
 bench-refine: $(VENV)/.develops torch ## An epoch of refinement against a bare torch loop
 bench-serve: $(VENV)/.develops ## The service against LitServe, a plain one, and no service at all
-bench-curate: $(VENV)/.develops ## Planted trouble found again, and what leaving it out is worth, beside cleanlab: [FABRICS=DIR] [SEEDS=4] [EACH=200]
+bench-curate: $(VENV)/.develops ## Planted trouble found again, and what leaving it out is worth, beside cleanlab: [FABRICS=DIR] [SEEDS=12] [EACH=200]
 bench-duplicates: $(VENV)/.develops ## Same pictures and bad ones against imagededup, PDQ and cleanvision: [FABRICS=DIR]
 bench-train bench-report bench-featurize bench-scrape bench-backbone bench-views bench-nodes bench-controller bench-refine bench-serve bench-curate bench-duplicates:
 	@$(BIN)/python -m tests.bench.$(@:bench-%=%)

@@ -36,7 +36,7 @@ from tests.support import trained
 from tests.support.judged import only
 from tests.support.rooms import commit, defaults, run_step
 
-EACH, SEEDS, TOP = 200, 4, 0.30
+EACH, SEEDS, TOP = 200, 12, 0.30
 FEWER = 0.3
 """So many of the pictures are in a small set."""
 FIRST_SEED, FIRST_FITTED = 0, 1000

@@ -185,9 +185,10 @@ def _good(pool: Pool, classes: Sequence[str]) -> list[Picture]:
 def _twice(rng: Generator, pool: Pool, inside: list[Picture], total: float) -> list[Picture]:
     """Add near-duplicates that dedup did not see: nearly the same vector, in the same group."""
     again = rng.permutation(len(inside))[: round(TWICE_SHARE * total)]
+    noise = rng.spawn(1)[0]  # of its own, so that the sets do not depend on how many features there are
     spread = np.concatenate(list(pool.cloth.values())).std(axis=0) * 0.03
     return inside + [
-        (inside[at][0] + rng.normal(0, 1, len(spread)).astype(np.float32) * spread, inside[at][1], inside[at][2]) for at in again
+        (inside[at][0] + noise.normal(0, 1, len(spread)).astype(np.float32) * spread, inside[at][1], inside[at][2]) for at in again
     ]
 
 
