@@ -31,6 +31,7 @@ from jobs.controller import act, adding, backbones, history, runs
 from jobs.controller.adding import Given
 from jobs.pretrain.patterns import PATTERNS
 from jobs.pretrain.scenes import picture
+from tests.bench import caches
 from tests.bench.rows import machine, say
 from tests.support import weights
 
@@ -99,10 +100,9 @@ class Way:
 
 
 def main() -> None:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "darkroom" / "accuracy"
-    setup = Setup(LocalStore(cache), Path(os.environ["FABRICS"]), refined=os.environ.get("REFINED") == "1")
+    setup = Setup(LocalStore(caches.place("accuracy")), Path(os.environ["FABRICS"]), refined=os.environ.get("REFINED") == "1")
     add_random(setup.store)
-    PAGE.write_text(page(on_fabrics(setup), on_scenes(setup, cache.with_name("scenes")), on_rendered(setup)), encoding="utf-8")
+    PAGE.write_text(page(on_fabrics(setup), on_scenes(setup, caches.place("scenes")), on_rendered(setup)), encoding="utf-8")
     say(f"wrote {PAGE}")
 
 

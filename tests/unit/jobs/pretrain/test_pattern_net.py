@@ -44,6 +44,7 @@ def test_card_and_curve_are_the_file_s(backbone: tuple[bytes, Card]) -> None:
     assert len(data) <= MAX_BYTES
     assert shipped_card.onnx_sha256 == sha256(data).hexdigest()
     assert shipped_card == card(data, curve, shipped_card.trunks, shipped_card.dimension)
+    assert features(backbone, [render("striped", 1)]).shape == (1, shipped_card.dimension)
     assert [trunk.side for trunk in shipped_card.trunks] == list(VIEWS)
     assert shipped_card.names == graph.names(kinds_of_families(), VIEWS)
     drawn = cv2.imdecode(np.frombuffer(plot(curve), np.uint8), cv2.IMREAD_COLOR)
