@@ -14,15 +14,17 @@ from jobs.serve.batching import Batcher
 
 
 class Network:
-    """Answers each input with itself; waits at the gate first."""
+    """Answers each input with itself; notes the call, then waits at the gate."""
 
     def __init__(self) -> None:
         self.calls: list[int] = []
+        self.called = threading.Semaphore(0)
         self.gate = threading.Event()
 
     def __call__(self, tensors: list[Any]) -> Any:
-        self.gate.wait(30)
         self.calls.append(len(tensors))
+        self.called.release()
+        self.gate.wait(30)
         return np.stack(tensors)
 
 
@@ -41,12 +43,14 @@ def test_what_comes_while_all_are_busy_is_shared_out_in_order() -> None:
         with ThreadPoolExecutor(2) as pool:
             batcher = Batcher(network, pool, callers=2, most=4, wait_s=0, expected=lambda: 0)
             futures = [batcher.score(one) for one in inputs(12)]
+            assert network.called.acquire(timeout=30)
+            assert network.called.acquire(timeout=30)
+            assert network.calls == [1, 1]
             network.gate.set()
             rows = await asyncio.gather(*futures)
         assert [row[0] for row in rows] == list(range(12))
 
     run(scenario)
-    assert sorted(network.calls[:2]) == [1, 1]
     assert sum(network.calls) == 12
     assert max(network.calls) <= 4
     assert len(network.calls) < 12
