@@ -168,10 +168,12 @@ def values(fitted: Pixels, how: Preprocessing) -> Tensor:
     import cv2
     import numpy as np
 
-    step = 1 if how.colour == "RGB" else -1
+    planes = cv2.split(fitted)
+    made = np.empty((3, *fitted.shape[:2]), np.float32)
     # A channel has 256 levels: looking each one's value up is exact, and several times faster than arithmetic on every pixel.
-    scaled = cv2.LUT(fitted, _values_of_levels(how)[None, :, ::step])[:, :, ::step]
-    return np.ascontiguousarray(scaled.transpose(2, 0, 1))
+    for plane, levels, floats in zip(planes if how.colour == "RGB" else planes[::-1], _values_of_levels(how).T, made, strict=True):
+        cv2.LUT(plane, np.ascontiguousarray(levels), floats)
+    return made
 
 
 def resize(image: Pixels, width: int, height: int) -> Pixels:

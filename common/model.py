@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 IMAGE, FEATURES, MARGINS, PROBABILITIES = "image", "features", "margins", "probabilities"
 MODEL_FILE, CARD_FILE = "model.onnx", "card.json"
 MAX_MODEL_BYTES = 1 << 30
-OPSET = 17
+OPSET = 18
 
 
 def version_of(model: Ref) -> str:
@@ -181,16 +181,18 @@ def cut_head(data: bytes, dimension: int) -> bytes:
 
 
 def _head_graph(head: Head) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """Write the head in operators that are the same in every opset from 13 on: the backbone's may be older than ours."""
     import numpy as np
     from onnx import helper, numpy_helper
 
-    constants: dict[str, Matrix] = {
+    constants: dict[str, NDArray[Any]] = {
         "mean": head.mean,
         "scale": head.scale,
         "weights": head.weights,
         "bias": head.bias,
         "temperature": np.asarray([head.temperature], np.float32),
         "tiny": np.asarray([1e-12], np.float32),
+        "across": np.asarray([1]),
     }
     if head.known is not None:
         constants["known"] = head.known
@@ -202,7 +204,9 @@ def _head_graph(head: Head) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto
     last = "head/standard"
     if head.unit_length:
         nodes += [
-            helper.make_node("ReduceL2", [last], ["head/norm"], name="head/length", axes=[1], keepdims=1),
+            helper.make_node("Mul", [last, last], ["head/squares"], name="head/square"),
+            helper.make_node("ReduceSum", ["head/squares", names["across"]], ["head/sum"], name="head/sum", keepdims=1),
+            helper.make_node("Sqrt", ["head/sum"], ["head/norm"], name="head/length"),
             helper.make_node("Max", ["head/norm", names["tiny"]], ["head/length_"], name="head/floor"),
             helper.make_node("Div", [last, "head/length_"], ["head/unit"], name="head/unit_length"),
         ]
@@ -220,5 +224,6 @@ def _head_graph(head: Head) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto
         last = "head/both"
     nodes.append(helper.make_node("Softmax", [last], [PROBABILITIES], name="head/softmax", axis=1))
     used = {name for node in nodes for name in node.input}
-    tensors = [numpy_helper.from_array(np.asarray(value, np.float32), names[name]) for name, value in constants.items()]
+    kinds = {"i": np.int64, "f": np.float32}
+    tensors = [numpy_helper.from_array(np.asarray(value, kinds[value.dtype.kind]), names[name]) for name, value in constants.items()]
     return nodes, [tensor for tensor in tensors if tensor.name in used]

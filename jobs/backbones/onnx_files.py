@@ -141,17 +141,11 @@ def _at_our_opset(model: onnx.ModelProto) -> onnx.ModelProto:
     if version == OPSET:
         return model
     try:
-        ours = onnx.version_converter.convert_version(model, OPSET)
+        return onnx.version_converter.convert_version(model, OPSET)
     except Exception as error:  # as above
         raise BadInput(
             f"It has opset {version}, which cannot be made {OPSET} ({_first_line(error)}). Export it at opset {OPSET}."
         ) from error
-    for node in ours.graph.node:  # the converter leaves an attribute behind that only newer reductions have
-        if node.op_type.startswith("Reduce") and node.op_type != "ReduceSum":
-            kept = [one for one in node.attribute if one.name != "noop_with_empty_axes"]
-            del node.attribute[:]
-            node.attribute.extend(kept)
-    return ours
 
 
 def _picture(graph: onnx.GraphProto) -> tuple[str, int]:

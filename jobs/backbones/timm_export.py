@@ -73,7 +73,7 @@ def _write(name: str, folder: Path, *, pretrained: bool) -> None:
         (pictures,),
         folder / NETWORK,
         output_names=[OUTPUT],
-        opset_version=OPSET + 1,
+        opset_version=OPSET,
         dynamic_shapes=batch,
         dynamo=True,
         external_data=False,

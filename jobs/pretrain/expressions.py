@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from common.model import FEATURES, IMAGE, OPSET
 
-IR_VERSION = 8  # the one that came with opset 17; a newer one would shut out older runtimes
+IR_VERSION = 8  # the one that came with opset 18; a newer one would shut out older runtimes
 
 
 @dataclass
@@ -131,13 +131,13 @@ class Tensor:
         return self.graph.apply("Log", self + floor)
 
     def mean(self, *axes: int, keep: bool = False) -> Tensor:
-        return self.graph.apply("ReduceMean", self, axes=list(axes), keepdims=int(keep))
+        return self._over("ReduceMean", axes, keep=keep)
 
     def maximum(self, *axes: int) -> Tensor:
-        return self.graph.apply("ReduceMax", self, axes=list(axes), keepdims=0)
+        return self._over("ReduceMax", axes, keep=False)
 
     def sum(self, *axes: int, keep: bool = False) -> Tensor:
-        return self.graph.apply("ReduceSum", self, self.graph.constant(list(axes)), keepdims=int(keep))
+        return self._over("ReduceSum", axes, keep=keep)
 
     def variance(self, *axes: int) -> Tensor:
         return (self - self.mean(*axes, keep=True)).square().mean(*axes)
@@ -149,10 +149,6 @@ class Tensor:
     def swap_last(self) -> Tensor:
         """Transpose (n, a, b) to (n, b, a)."""
         return self.graph.apply("Transpose", self, perm=[0, 2, 1])
-
-    def transpose(self) -> Tensor:
-        """Transpose a matrix (a, b) to (b, a)."""
-        return self.graph.apply("Transpose", self, perm=[1, 0])
 
     def pick(self, axis: int, *indices: int) -> Tensor:
         """Return some entries along an axis, which stays."""
@@ -170,14 +166,21 @@ class Tensor:
         pads = [side // 2 if edge is None else edge] * 4
         return self.graph.apply("AveragePool", self, kernel_shape=[side] * 2, strides=[stride] * 2, pads=pads, count_include_pad=0)
 
-    def resize(self, channels: int, like: Tensor | int) -> Tensor:
-        """Resize *channels* maps linearly: to a square of that side, or to the height and width of another tensor."""
+    def resize(self, channels: int, like: Tensor | int, *, antialias: bool = False) -> Tensor:
+        """Resize *channels* maps linearly: to a square of that side, or to the height and width of another tensor.
+
+        With *antialias*, what becomes smaller is averaged over as many pixels as meet in one; those outside do not count.
+        """
         graph = self.graph
         batch = graph.apply("Shape", self, start=0, end=1)
         sides = graph.constant([like, like]) if isinstance(like, int) else graph.apply("Shape", like, start=2, end=4)
         shape = concat([batch, graph.constant([channels]), sides], axis=0)
         absent = Tensor(graph, "")
-        return graph.apply("Resize", self, absent, absent, shape, mode="linear", coordinate_transformation_mode="half_pixel")
+        how = {"antialias": 1, "exclude_outside": 1} if antialias else {}
+        return graph.apply("Resize", self, absent, absent, shape, mode="linear", coordinate_transformation_mode="half_pixel", **how)
+
+    def _over(self, reduction: str, axes: tuple[int, ...], *, keep: bool) -> Tensor:
+        return self.graph.apply(reduction, self, self.graph.constant(list(axes)), keepdims=int(keep))
 
     def _with(self, operator: str, other: Tensor | float) -> Tensor:
         right = other if isinstance(other, Tensor) else self.graph.constant(float(other))

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from common.model import Named, Trunk
 from jobs.pretrain.expressions import Graph, Tensor, concat
 from jobs.pretrain.patterns import KINDS, PATTERNS, WORDS_OF_FAMILIES, WORDS_OF_KINDS
-from jobs.pretrain.views import RESOLUTION, scaling
 
 Weights: TypeAlias = Mapping[str, NDArray[np.float32]]
 
@@ -39,8 +38,7 @@ def build(name: str, weights: Weights, kinds: NDArray[np.float32], views: Sequen
     of the last maps, averaged over the views, for patterns that no family is like.
     """
     graph = Graph(name)
-    image = graph.image().resize(3, RESOLUTION)
-    maps = [look(image, weights, side, f"views/{number}") for number, side in enumerate(views)]
+    maps = [look(graph.image(), weights, side, f"views/{number}") for number, side in enumerate(views)]
     families = [logits(one, weights).softmax(1) for one in maps]
     table = graph.constant(kinds)
     by_view = [(one @ table).log(FLOOR) for one in families]
@@ -73,13 +71,11 @@ def trunks(weights: Weights, views: Sequence[int]) -> tuple[Trunk, ...]:
 
 
 def look(image: Tensor, weights: Weights, side: int, place: str) -> Tensor:
-    """Look at *image* (n, 3, RESOLUTION, RESOLUTION) at one size: mean, maximum and attended mean of the last maps (n, 3 * width).
+    """Look at *image* (n, 3, h, w) at one size: mean, maximum and attended mean of the last maps (n, 3 * width).
 
     Refinement trains what lies between the tensors *place*/seen and *place*/maps.
     """
-    rows = image.graph.constant(scaling(side))
-    seen = rows @ image @ rows.transpose()
-    x = _normalise(seen).named(f"{place}/seen")
+    x = _normalise(image.resize(3, side, antialias=True)).named(f"{place}/seen")
     x = _convolve(x, weights, "stem", "stem_norm", 2).relu()
     for number, stride in enumerate(STRIDES):
         x = _block(x, weights, f"blocks.{number}.", stride)
@@ -104,7 +100,7 @@ def _mean(by_view: list[Tensor]) -> Tensor:
 
 def _normalise(image: Tensor) -> Tensor:
     graph = image.graph
-    grey = image.convolve(np.reshape(GREY, (1, 3, 1, 1)))
+    grey = (image * graph.constant(np.reshape(GREY, (1, 3, 1, 1)))).sum(1, keep=True)
     contrast = (grey - grey.mean(2, 3, keep=True)).square().mean(2, 3, keep=True).root(0.0) + 0.02
     colours = (image - image.mean(2, 3, keep=True)) / contrast * 0.6
     detail = grey - _around(grey)

@@ -12,7 +12,7 @@ from common.model import FEATURES, IMAGE, OPSET, Card
 SIDE, DIMENSION = 16, 12
 
 
-def backbone() -> bytes:
+def backbone(opset: int = OPSET) -> bytes:
     nodes = [
         helper.make_node("AveragePool", [IMAGE], ["quarters"], kernel_shape=[8, 8], strides=[8, 8]),
         helper.make_node("Flatten", ["quarters"], [FEATURES], axis=1),
@@ -23,7 +23,7 @@ def backbone() -> bytes:
         [helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, ["n", 3, SIDE, SIDE])],
         [helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["n", DIMENSION])],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     return bytes(model.SerializeToString(deterministic=True))
 
 

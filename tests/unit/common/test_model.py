@@ -69,6 +69,13 @@ def test_features_of_nought_do_not_divide_by_nought() -> None:
     assert np.isfinite(probabilities).all()
 
 
+def test_a_backbone_of_an_older_opset_takes_a_head() -> None:
+    parts = head()
+    older = Model(model.attach_head(networks.backbone(model.OPSET - 1), parts))
+    ours = Model(model.attach_head(networks.backbone(), parts))
+    np.testing.assert_array_equal(older.run(PICTURES, PROBABILITIES), ours.run(PICTURES, PROBABILITIES))
+
+
 def test_attaching_is_deterministic() -> None:
     parts = head()
     assert model.attach_head(networks.backbone(), parts) == model.attach_head(networks.backbone(), parts)

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from common.model import FEATURES, Model
 from jobs.pretrain import graph
-from jobs.pretrain.views import RESOLUTION, scaling
+from jobs.pretrain.expressions import Graph
+from jobs.pretrain.views import RESOLUTION
 from jobs.refine import network
 from tests.support.refinable import CHANNELS, KINDS, VIEWS, pattern_weights
 
@@ -61,11 +62,26 @@ def test_brightness_hardly_matters(weights: dict[str, NDArray[np.float32]], pict
     assert np.abs(model.run(pictures, FEATURES) - model.run(pictures * 0.5 + 0.2, FEATURES)).max() < 0.2
 
 
-def test_a_view_at_full_size_changes_nothing() -> None:
-    assert np.allclose(scaling(RESOLUTION), np.eye(RESOLUTION))
+def seen(pictures: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """What a view shows of pictures, before it is normalised."""
+    formulas = Graph("eye")
+    eye = formulas.image().resize(3, side, antialias=True)
+    return Model(formulas.finish(eye.reshape(0, -1), 3 * side * side)).run(pictures, FEATURES).reshape(-1, 3, side, side)
 
 
-@pytest.mark.parametrize("side", VIEWS)
-def test_scaling_keeps_the_mean_of_even_cloth(side: int) -> None:
-    assert scaling(side).shape == (side, RESOLUTION)
-    assert np.allclose(scaling(side).sum(axis=1), 1)
+def test_a_view_at_full_size_changes_nothing(pictures: NDArray[np.float32]) -> None:
+    assert np.array_equal(seen(pictures, RESOLUTION), pictures)
+
+
+@pytest.mark.parametrize("side", [*VIEWS, 96, 224])
+def test_a_view_averages_what_meets_in_a_pixel_and_nothing_outside(pictures: NDArray[np.float32], side: int) -> None:
+    step = RESOLUTION / side
+    middles = (np.arange(side)[:, None] + 0.5) * step
+    shares = np.maximum(1 - np.abs(np.arange(RESOLUTION) + 0.5 - middles) / max(step, 1), 0)
+    shares /= shares.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(seen(pictures, side), shares @ pictures @ shares.T, atol=2e-5)
+
+
+def test_a_smaller_picture_is_seen_as_large() -> None:
+    even = np.full((1, 3, 48, 48), 0.25, np.float32)
+    np.testing.assert_allclose(seen(even, 64), 0.25, rtol=1e-6)
