@@ -15,8 +15,8 @@ from common import records
 from common.images import Preprocessing
 from common.model import Card, Trunk
 from jobs.pretrain import graph
+from jobs.pretrain.graph import RESOLUTION, VIEWS
 from jobs.pretrain.patterns import KINDS, PATTERNS, kinds_of_families
-from jobs.pretrain.views import RESOLUTION, VIEWS
 
 NAME = "pattern-net"
 SHIPPED = Path(__file__).parents[1] / "refine" / "backbones"

@@ -18,6 +18,9 @@ from jobs.pretrain.patterns import KINDS, PATTERNS, WORDS_OF_FAMILIES, WORDS_OF_
 
 Weights: TypeAlias = Mapping[str, NDArray[np.float32]]
 
+RESOLUTION = 256
+VIEWS = (64, 96, 144, 224)
+"""Sides in pixels, multiples of 16: from far to near; chosen by measuring (docs/decisions/0022)."""
 STRIDES = (2, 2, 2, 1)
 GREY = (0.299, 0.587, 0.114)
 EPSILON = 1e-5

@@ -15,7 +15,8 @@ Machine: {machine}. Its load when it began: {load:.1f} (others may work on it, s
 turns and the best round of each counts).
 
 A ratio above 1 means that Darkroom is better. Peers are pinned: scikit-learn by our own lock, the others in
-`tests/bench/peers/`. `make bench ONLY=NAME` measures one section anew, which then says when; `make bench-NAME` runs one bench and writes nothing.
+`tests/bench/peers/`. `make bench ONLY=NAME` measures one section anew, which then says when; `make bench-NAME` runs
+one bench and writes nothing.
 """
 COLUMNS = ("what", "ours", "peer", "unit", "ratio", "goal", "")
 

@@ -20,9 +20,9 @@ from common.images import Preprocessing, preprocess
 from common.model import FEATURES, Model
 from common.textures import FAMILIES, Streams
 from jobs.pretrain import graph
+from jobs.pretrain.graph import RESOLUTION, VIEWS
 from jobs.pretrain.patterns import HELD_OUT, PATTERNS, kinds_of_families
 from jobs.pretrain.scenes import SCENES, show
-from jobs.pretrain.views import RESOLUTION, VIEWS
 from jobs.train import svm
 from tests.bench import caches
 from tests.bench.rows import machine, say

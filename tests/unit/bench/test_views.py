@@ -8,8 +8,8 @@ import pytest
 from common.images import Preprocessing, preprocess
 from common.model import FEATURES, Model
 from jobs.pretrain import graph
+from jobs.pretrain.graph import RESOLUTION
 from jobs.pretrain.patterns import kinds_of_families
-from jobs.pretrain.views import RESOLUTION
 from tests.bench import views
 from tests.support.refinable import pattern_weights
 

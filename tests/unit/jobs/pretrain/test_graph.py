@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from common.model import FEATURES, Model
 from jobs.pretrain import graph
 from jobs.pretrain.expressions import Graph
-from jobs.pretrain.views import RESOLUTION
+from jobs.pretrain.graph import RESOLUTION
 from jobs.refine import network
 from tests.support.refinable import CHANNELS, KINDS, VIEWS, pattern_weights
 

@@ -14,9 +14,9 @@ from common.model import FEATURES, Card, Model
 from common.textures import Streams, render
 from jobs.pretrain import graph
 from jobs.pretrain.export import NAME, SHIPPED, card, plot, read_curve
+from jobs.pretrain.graph import VIEWS
 from jobs.pretrain.patterns import KINDS, PATTERNS, kinds_of_families
 from jobs.pretrain.scenes import picture, show
-from jobs.pretrain.views import VIEWS
 from jobs.refine.stage import shipped
 
 MAX_BYTES = 12_000_000
