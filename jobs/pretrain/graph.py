@@ -19,6 +19,7 @@ from jobs.pretrain.patterns import KINDS, PATTERNS, WORDS_OF_FAMILIES, WORDS_OF_
 Weights: TypeAlias = Mapping[str, NDArray[np.float32]]
 
 RESOLUTION = 256
+"""Of the pictures that the card asks for, pixels a side; the graph takes any."""
 VIEWS = (64, 96, 144, 224)
 """Sides in pixels, multiples of 16: from far to near; chosen by measuring (docs/decisions/0022)."""
 STRIDES = (2, 2, 2, 1)
