@@ -32,8 +32,7 @@ from tests.bench.rows import Bench, Row, emit, machine, more
 PICTURES, CLASSES, ROUNDS, THREADS, RATE, GOAL = 96, 3, 5, 2, 1e-4, 0.9
 PEER = "bare torch loop, tensors ready"
 LIMITS = (
-    "Making pictures ready takes 1.2 ms of a processor each, which nothing hides where the processors train; a GPU trains beside them. "
-    "A third of that is the scaling to a view. "
+    "Making pictures ready takes the processors' time, which nothing hides where they train, too; a GPU trains beside them. "
     "CNTK 2.7 takes the rest of its epoch in its own steps, whose convolutions on processors are slower than torch's."
 )
 
