@@ -50,5 +50,5 @@ def prepared(values: Mapping[str, Any]) -> Iterator[Place]:
         ours = cluster.find()
         os.environ |= ours.environment
         store = open_store(f"{ours.environment['DARKROOM_STORE']}/{secrets.token_hex(4)}", ours.environment["DARKROOM_S3_ENDPOINT"])
-        with a_namespace(kubernetes) as namespace:
-            yield Place(ours, install(kubernetes, ours, namespace, store, Path(folder), values), store)
+        with a_namespace(kubernetes) as namespace, install(kubernetes, ours, namespace, store, Path(folder), values) as installed:
+            yield Place(ours, installed, store)

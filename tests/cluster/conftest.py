@@ -106,6 +106,7 @@ def ours(kubernetes: Kubernetes) -> cluster.Cluster:
 
 
 @pytest.fixture
-def installed(kubernetes: Kubernetes, ours: cluster.Cluster, namespace: str, store: Store, tmp_path: Path) -> Installed:
+def installed(kubernetes: Kubernetes, ours: cluster.Cluster, namespace: str, store: Store, tmp_path: Path) -> Iterator[Installed]:
     """Darkroom in the test's namespace, as the chart installs it."""
-    return install(kubernetes, ours, namespace, store, tmp_path)
+    with install(kubernetes, ours, namespace, store, tmp_path) as found:
+        yield found

@@ -102,13 +102,18 @@ def a_namespace(kubernetes: Kubernetes) -> Iterator[str]:
 class Installed:
     """Darkroom in a namespace, as the chart installs it, and the command as a person there calls it."""
 
-    def __init__(self, kubernetes: Kubernetes, namespace: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, kubernetes: Kubernetes, namespace: str, environment: Mapping[str, str], commands: contextlib.ExitStack) -> None:
         self.kubernetes = kubernetes
         self.namespace = namespace
         self.environment = dict(environment)
+        self._commands = commands
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen([*MAIN, *words], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        """Start a command; what still runs when this Darkroom is left, as after a failed assertion, is ended then."""
+        process = subprocess.Popen([*MAIN, *words], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self._commands.enter_context(process)
+        self._commands.callback(process.kill)
+        return process
 
     def run(self, *words: str) -> Any:
         """Run a command with `--json`; return its document."""
@@ -149,7 +154,10 @@ class Installed:
         return pods
 
 
-def install(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, folder: Path, values: Mapping[str, Any] = {}) -> Installed:
+@contextlib.contextmanager
+def install(
+    kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, folder: Path, values: Mapping[str, Any] = {}
+) -> Iterator[Installed]:
     """Install the chart, with small needs unless the values say otherwise; the folder gets the command's kubeconfig."""
     keys = {name: value for name, value in ours.environment.items() if name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
     literals = [f"--from-literal={name}={value}" for name, value in keys.items()]
@@ -166,4 +174,5 @@ def install(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store,
     context.write_bytes(Path(kubernetes.environment["KUBECONFIG"]).read_bytes())
     own = {**kubernetes.environment, "DARKROOM_STORE": store.url, "KUBECONFIG": str(context), "PYTHONPATH": str(ROOT)}
     subprocess.run(["kubectl", "config", "set-context", "--current", f"--namespace={namespace}"], env=own, check=True, capture_output=True)
-    return Installed(kubernetes, namespace, own)
+    with contextlib.ExitStack() as commands:
+        yield Installed(kubernetes, namespace, own, commands)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,13 @@ def rows(store: Store) -> list[Entry]:
 
 
 @pytest.fixture
-def laid(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, rows: list[Entry], tmp_path: Path) -> Installed:
+def laid(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, rows: list[Entry], tmp_path: Path) -> Iterator[Installed]:
     """The chart with one light table, over twelve pictures."""
     token = f"--from-literal=DARKROOM_LIGHTTABLE_TOKEN={tables.TOKEN}"
     kubernetes.kubectl("create", "secret", "generic", "the-token", "--namespace", namespace, token)
     table = {"name": "mine", "dataset": "mine", "tokenSecret": "the-token"}
-    return install(kubernetes, ours, namespace, store, tmp_path, {"lightTables": [table]})
+    with install(kubernetes, ours, namespace, store, tmp_path, {"lightTables": [table]}) as found:
+        yield found
 
 
 def visit(installed: Installed, name: str, edit: dict[str, object]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,11 @@ SLOW = {"requests": {"cpu": "50m"}, "limits": {"cpu": "150m", "memory": "1Gi"}} 
 
 
 @pytest.fixture
-def slow(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path) -> Installed:
+def slow(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path) -> Iterator[Installed]:
     """Darkroom whose predict takes long enough for something to happen."""
     needs = {**dict.fromkeys([*ROOMS, "controller"], QUICK), "predict": SLOW}
-    return install(kubernetes, ours, namespace, store, tmp_path, {"resources": needs})
+    with install(kubernetes, ours, namespace, store, tmp_path, {"resources": needs}) as found:
+        yield found
 
 
 @pytest.mark.full

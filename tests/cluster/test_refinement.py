@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,11 @@ SETTINGS = (
 
 
 @pytest.fixture
-def roomy(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path) -> Installed:
+def roomy(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path) -> Iterator[Installed]:
     """Darkroom where refinement may have memory."""
     needs = {stage: {"requests": {"cpu": "50m"}, "limits": {"cpu": "1", "memory": "2Gi"}} for stage in [*STAGES, "controller"]}
-    return install(kubernetes, ours, namespace, store, tmp_path, {"resources": needs})
+    with install(kubernetes, ours, namespace, store, tmp_path, {"resources": needs}) as found:
+        yield found
 
 
 def refined(document: dict[str, Any]) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from jobs.controller.pods import is_running
 from jobs.controller.render import driver_name
 from tests.cluster.installed import RUN_S, SMALL, STAGES, Installed, digests
 from tests.cluster.kubernetes import wait_until
@@ -26,15 +28,14 @@ def test_a_run_has_the_digests_that_it_has_on_one_machine_and_is_found_again(ins
 @pytest.mark.long
 def test_a_driver_that_is_killed_is_followed_by_one_that_ends_the_run(installed: Installed) -> None:
     running = installed.start("submit", "fashionTexture", "--on", "kubernetes", *sets(SMALL), "--json")
-    names: list[str] = []
 
-    def has_begun() -> bool:
-        found = installed.kubernetes.get("--namespace", installed.namespace, "jobs")["items"]
-        names[:] = [job["metadata"]["labels"]["darkroom/run"] for job in found if job["metadata"]["name"].endswith("-driver")]
-        return bool(names) and len(found) > 1
+    def drivers_with_work() -> list[dict[str, Any]]:
+        """A driver's first Job may be there before its kubelet has said that the driver runs."""
+        run = installed.begun()
+        return list(filter(is_running, installed.pods(run, "driver"))) if run and len(installed.jobs(run)) > 1 else []
 
-    wait_until(has_begun, 60)
-    (driver,) = (pod for pod in installed.pods(names[0], "driver") if pod["status"]["phase"] == "Running")
+    wait_until(lambda: bool(drivers_with_work()), 60)
+    (driver,) = drivers_with_work()
     gone = ("delete", "pod", driver["metadata"]["name"], "--namespace", installed.namespace, "--force", "--grace-period=0")
     installed.kubernetes.kubectl(*gone)
     out, err = running.communicate(timeout=RUN_S)

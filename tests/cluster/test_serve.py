@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,13 @@ for _ in range(int(sys.argv[3])):
 
 
 @pytest.fixture
-def served_here(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path) -> Installed:
+def served_here(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path) -> Iterator[Installed]:
     """The chart with one service, whose dataset has no model yet."""
     kubernetes.kubectl("create", "secret", "generic", "the-key", "--namespace", namespace, f"--from-literal=DARKROOM_SERVE_KEY={KEY}")
     options = {"DARKROOM_SERVE_POLL_S": "1"}
     one = {"name": "mine", "dataset": served.DATASET, "keySecret": "the-key", "environment": options, "resources": NEEDS}
-    return install(kubernetes, ours, namespace, store, tmp_path, {"serve": [one]})
+    with install(kubernetes, ours, namespace, store, tmp_path, {"serve": [one]}) as found:
+        yield found
 
 
 def ready(installed: Installed) -> int:

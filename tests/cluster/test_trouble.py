@@ -158,7 +158,8 @@ def test_a_stage_over_its_memory_limit_is_named_with_limit_and_evidence(
     kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path
 ) -> None:
     tight = {"requests": {"cpu": "50m"}, "limits": {"cpu": "1", "memory": "48Mi"}}
-    _, reason = fails(install(kubernetes, ours, namespace, store, tmp_path, {"resources": small(scrape=tight)}))
+    with install(kubernetes, ours, namespace, store, tmp_path, {"resources": small(scrape=tight)}) as installed:
+        _, reason = fails(installed)
     assert "scrape/list: The kernel killed it (OOMKilled) at its memory limit of 48Mi." in reason
     assert "resources" in reason
 
@@ -167,26 +168,26 @@ def test_a_missing_image_is_explained_while_it_is_waited_for_and_ends_the_run_by
     kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path
 ) -> None:
     values = {"image": {"references": {"scrape": "127.0.0.1:9/nothing:1"}}, "patience": {"pull": 15}}
-    installed = install(kubernetes, ours, namespace, store, tmp_path, values)
-    process = installed.start("submit", "fashionTexture", "--on", "kubernetes", *sets(SMALL), "--json")
-    wait_until(lambda: first_signal(kubernetes, namespace, "ErrImagePull"), 60)
-    wait_until(lambda: "127.0.0.1:9/nothing:1 cannot be pulled" in json.dumps(installed.run("explain")), SOON_S)
-    (stage,) = (one for one in installed.run("status")["stages"] if one["name"] == "scrape")
-    assert "cannot be pulled" in stage["reason"]
-    out, err = process.communicate(timeout=RUN_S)
-    assert process.returncode == 1, err
-    document = json.loads(out)
-    assert document["state"] == "failed"
-    assert "Waited 1" in document["reason"]  # 15 s and what a look takes
-    wait_until(lambda: not installed.pods(document["run"], "scrape"), 30)
+    with install(kubernetes, ours, namespace, store, tmp_path, values) as installed:
+        process = installed.start("submit", "fashionTexture", "--on", "kubernetes", *sets(SMALL), "--json")
+        wait_until(lambda: first_signal(kubernetes, namespace, "ErrImagePull"), 60)
+        wait_until(lambda: "127.0.0.1:9/nothing:1 cannot be pulled" in json.dumps(installed.run("explain")), SOON_S)
+        (stage,) = (one for one in installed.run("status")["stages"] if one["name"] == "scrape")
+        assert "cannot be pulled" in stage["reason"]
+        out, err = process.communicate(timeout=RUN_S)
+        assert process.returncode == 1, err
+        document = json.loads(out)
+        assert document["state"] == "failed"
+        assert "Waited 1" in document["reason"]  # 15 s and what a look takes
+        wait_until(lambda: not installed.pods(document["run"], "scrape"), 30)
 
 
 def test_a_driver_that_cannot_start_is_named_too(
     kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path
 ) -> None:
-    installed = install(kubernetes, ours, namespace, store, tmp_path, {"patience": {"configuration": 5}})
-    kubernetes.kubectl("delete", "secret", "darkroom-s3", "--namespace", namespace)
-    _, reason = fails(installed)
+    with install(kubernetes, ours, namespace, store, tmp_path, {"patience": {"configuration": 5}}) as installed:
+        kubernetes.kubectl("delete", "secret", "darkroom-s3", "--namespace", namespace)
+        _, reason = fails(installed)
     assert 'secret "darkroom-s3" not found' in reason
     wait_until(lambda: not kubernetes.get("--namespace", namespace, "jobs")["items"], 60)
 
@@ -214,15 +215,11 @@ def gpu_on(kubernetes: Kubernetes, node: str) -> Iterator[None]:
 def test_a_stage_that_wishes_a_gpu_waits_for_one_and_gets_it(
     kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path
 ) -> None:
-    installed = install(kubernetes, ours, namespace, store, tmp_path, {"gpu": {"enabled": True}})
-    process = installed.start("submit", "fashionTexture", "--on", "kubernetes", *sets(SMALL), "--json")
-    try:
+    with install(kubernetes, ours, namespace, store, tmp_path, {"gpu": {"enabled": True}}) as installed:
+        process = installed.start("submit", "fashionTexture", "--on", "kubernetes", *sets(SMALL), "--json")
         wait_until(lambda: first_signal(kubernetes, namespace, "Insufficient nvidia.com/gpu"), 120)
         wait_until(lambda: "No node has 1 nvidia.com/gpu free" in json.dumps(installed.run("explain")), SOON_S)
         with gpu_on(kubernetes, ours.nodes[0].name):
             out, err = process.communicate(timeout=RUN_S)
         assert process.returncode == 0, err
         assert json.loads(out)["state"] == "done"
-    finally:
-        process.kill()
-        process.communicate()

@@ -40,10 +40,11 @@ def web(ours: Cluster) -> Iterator[Web]:
 
 
 @pytest.fixture
-def allowed(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path, web: Web) -> Installed:
+def allowed(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path, web: Web) -> Iterator[Installed]:
     """Darkroom on a site that may fetch from these servers, and from no other private address."""
     settings = {"contact": "tests@darkroom.example", "ports": [web.port, 6443], "networks": ["10.77.250.0/24"]}
-    return install(kubernetes, ours, namespace, store, tmp_path, {"web": settings})
+    with install(kubernetes, ours, namespace, store, tmp_path, {"web": settings}) as found:
+        yield found
 
 
 @pytest.mark.full

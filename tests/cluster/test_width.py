@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,18 +19,19 @@ from tests.cluster.kubernetes import Kubernetes, wait_until
 from tests.cluster.watched import watched
 from tests.support.command import sets
 
-SHARDS = 12
-WIDE = ("scrape.counts={dotted: 12, striped: 12}", "scrape.shardPictures=2", "refine.backbone=gabor-layout", "train.cValues=[0.1,1]")
+SHARDS = 24  # at four pods of 10 s each, half a minute passes before fewer than eight are left
+WIDE = ("scrape.counts={dotted: 12, striped: 12}", "scrape.shardPictures=1", "refine.backbone=gabor-layout", "train.cValues=[0.1,1]")
 QUICK = {"requests": {"cpu": "50m"}, "limits": {"cpu": "1", "memory": "1Gi"}}
 SLOW = {"requests": {"cpu": "50m"}, "limits": {"cpu": "150m", "memory": "1Gi"}}  # a pod of featurize takes some 10 s
 LOST_WITHIN_S = 180.0
 
 
 @pytest.fixture
-def slow(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path) -> Installed:
+def slow(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tmp_path: Path) -> Iterator[Installed]:
     """Darkroom whose featurize takes long enough for something to happen."""
     needs = {**dict.fromkeys([*STAGES, "controller"], QUICK), "featurize": SLOW}
-    return install(kubernetes, ours, namespace, store, tmp_path, {"resources": needs})
+    with install(kubernetes, ours, namespace, store, tmp_path, {"resources": needs}) as found:
+        yield found
 
 
 @pytest.mark.long
