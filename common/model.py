@@ -30,6 +30,7 @@ IMAGE, FEATURES, MARGINS, PROBABILITIES = "image", "features", "margins", "proba
 MODEL_FILE, CARD_FILE = "model.onnx", "card.json"
 MAX_MODEL_BYTES = 1 << 30
 OPSET = 18
+IR_VERSION = 8  # the one that came with opset 18; a newer one would shut out older runtimes
 
 
 def version_of(model: Ref) -> str:

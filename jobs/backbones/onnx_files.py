@@ -12,10 +12,9 @@ import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from common.errors import BadInput, did_you_mean
-from common.model import FEATURES, IMAGE, OPSET
+from common.model import FEATURES, IMAGE, IR_VERSION, OPSET
 from jobs.backbones.wishes import Graph, Wish
 
-IR_VERSION = 8
 MOST_NODES = 50_000
 PREFIX = "net/"
 FINAL = frozenset({"Softmax", "LogSoftmax", "Sigmoid", "Identity"})

@@ -15,9 +15,7 @@ import onnx
 from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from common.model import FEATURES, IMAGE, OPSET
-
-IR_VERSION = 8  # the one that came with opset 18; a newer one would shut out older runtimes
+from common.model import FEATURES, IMAGE, IR_VERSION, OPSET
 
 
 @dataclass
