@@ -19,8 +19,9 @@ from tests.cluster.kubernetes import Kubernetes, wait_until
 from tests.cluster.watched import watched
 from tests.support.command import sets
 
-SHARDS = 24  # at four pods of 10 s each, half a minute passes before fewer than eight are left
-WIDE = ("scrape.counts={dotted: 12, striped: 12}", "scrape.shardPictures=1", "refine.backbone=gabor-layout", "train.cValues=[0.1,1]")
+WIDE = ("scrape.counts={dotted: 12, striped: 12}", "scrape.shardPictures=2", "refine.backbone=gabor-layout", "train.cValues=[0.1,1]")
+WIDER = (*WIDE, "scrape.shardPictures=1")  # half a minute passes before four pods at a time leave fewer than eight
+SHARDS = 24  # a picture of WIDER each
 QUICK = {"requests": {"cpu": "50m"}, "limits": {"cpu": "1", "memory": "1Gi"}}
 SLOW = {"requests": {"cpu": "50m"}, "limits": {"cpu": "150m", "memory": "1Gi"}}  # a pod of featurize takes some 10 s
 LOST_WITHIN_S = 180.0
@@ -37,7 +38,7 @@ def slow(kubernetes: Kubernetes, ours: Cluster, namespace: str, store: Store, tm
 @pytest.mark.long
 def test_a_lost_pod_costs_its_shard_only_and_the_width_changes_while_it_runs(slow: Installed, store: Store) -> None:
     with watched(slow, "featurize") as seen:
-        running = slow.start("submit", "fashionTexture", "--on", "kubernetes", "--nodes", "4", *sets(WIDE), "--json")
+        running = slow.start("submit", "fashionTexture", "--on", "kubernetes", "--nodes", "4", *sets(WIDER), "--json")
         wait_until(lambda: seen.most >= 4, 300)
         run = slow.begun()
         (job,) = (one for name, one in slow.jobs(run).items() if "-featurize-" in name)
